@@ -1,0 +1,1 @@
+"""The Pulumi component and program that provision the exchange-rate operator."""

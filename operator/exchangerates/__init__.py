@@ -1,0 +1,1 @@
+"""The exchange-rate operator: publishes exchange rates as ConfigMaps that ExchangeRate objects own."""

@@ -1,0 +1,96 @@
+"""The names that the operator shares with the cluster, with the Pulumi program and with its users.
+
+Nothing here computes anything; every other module may import it, and it imports none of them.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+GROUP: Final = "operators.brennerm.github.io"
+VERSION: Final = "v1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND: Final = "ExchangeRate"
+PLURAL: Final = "exchangerates"
+CRD_NAME: Final = f"{PLURAL}.{GROUP}"
+
+FIELD_MANAGER: Final = "exchange-rate-operator"
+"""Field manager of every write, source component of every event, and `app.kubernetes.io/managed-by` of what is made."""
+
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+"""On every ConfigMap that the operator made, with the value `FIELD_MANAGER`; the operator watches only those."""
+
+PROVIDERS: Final = ("frankfurter", "ecb", "exchangeratesapi")
+"""The rate providers, by the names that users write: the CRD's enum and the operator's registry equal it."""
+
+
+class Key(StrEnum):
+    """The keys of a published ConfigMap's data."""
+
+    RATE = "rate"
+    BASE = "base"
+    CURRENCY = "currency"
+    DATE = "date"
+    PROVIDER = "provider"
+
+
+class Condition(StrEnum):
+    """The types of an ExchangeRate's conditions."""
+
+    READY = "Ready"
+    STALE = "Stale"
+
+
+class Reason(StrEnum):
+    """Every reason that a condition or an event can carry."""
+
+    PUBLISHED = "Published"
+    """The ConfigMap holds the rate for this generation of the spec, and it is not older than `maxAge`."""
+    RATE_TOO_OLD = "RateTooOld"
+    """The newest quote that could be had is older than `maxAge`; it stays in the ConfigMap."""
+    RATE_FRESH = "RateFresh"
+    """The published quote is not older than `maxAge`."""
+    INVALID_SPEC = "InvalidSpec"
+    """A stored spec that today's validation would refuse."""
+    CURRENCY_NOT_SUPPORTED = "CurrencyNotSupported"
+    """No enabled rate provider quotes the currency or the base."""
+    PROVIDER_NOT_ENABLED = "ProviderNotEnabled"
+    """`spec.provider` names a rate provider that this stack did not enable."""
+    PROVIDER_UNAVAILABLE = "ProviderUnavailable"
+    """No rate provider of the chain answered usefully; it is tried again by itself."""
+    PROVIDER_REFUSED = "ProviderRefused"
+    """The rate provider refused the API key or the plan: somebody has to act."""
+    TARGET_CONFLICT = "TargetConflict"
+    """The target ConfigMap exists and belongs to somebody else; it is left untouched."""
+    TARGET_REFUSED = "TargetRefused"
+    """The API server refused the ConfigMap (quota, admission, an immutable one)."""
+    INTERNAL_ERROR = "InternalError"
+    """An error that nobody foresaw; the operator's log has its traceback."""
+
+
+class Env(StrEnum):
+    """The environment variables that the Deployment sets and `exchangerates.settings` reads."""
+
+    BASE = "EXCHANGERATES_BASE"
+    """Base currency of objects that name none: `EUR`."""
+    PROVIDERS = "EXCHANGERATES_PROVIDERS"
+    """The chain of rate providers, comma-separated, first choice first: `frankfurter,ecb`."""
+    REFRESH_INTERVAL = "EXCHANGERATES_REFRESH_INTERVAL"
+    """Refresh interval of objects that name none, a Go duration: `1h`."""
+    MAX_AGE = "EXCHANGERATES_MAX_AGE"
+    """Age of a quote after which it is stale, for objects that name none, a Go duration: `168h`."""
+    MIN_FETCH_INTERVALS = "EXCHANGERATES_MIN_FETCH_INTERVALS"
+    """Least time between two calls per rate provider, `name=duration` comma-separated: `exchangeratesapi=8h`."""
+    PROVIDER_URLS = "EXCHANGERATES_PROVIDER_URLS"
+    """Root addresses in place of the public ones, `name=url` comma-separated: `ecb=http://127.0.0.1:9000`."""
+    EXCHANGERATESAPI_KEY = "EXCHANGERATES_EXCHANGERATESAPI_KEY"
+    """The API key of the rate provider `exchangeratesapi`; required when it is in the chain."""
+    WATCH_NAMESPACES = "EXCHANGERATES_WATCH_NAMESPACES"
+    """The namespaces to watch, comma-separated; empty means all."""
+    INSTALL_CRD = "EXCHANGERATES_INSTALL_CRD"
+    """`true` makes the operator create the CRD at start, as `--install-crd` does."""
+    HTTP_ADDRESS = "EXCHANGERATES_HTTP_ADDRESS"
+    """Where `/healthz`, `/readyz` and `/metrics` are served: `0.0.0.0:8080`."""
+    LOG_LEVEL = "EXCHANGERATES_LOG_LEVEL"
+    """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
+    LOG_FORMAT = "EXCHANGERATES_LOG_FORMAT"
+    """`json` or `text`."""
