@@ -1,0 +1,201 @@
+"""The few Kubernetes calls that the operator makes, on an aiohttp session that it is given.
+
+Errors of the API server become `ApiError`, of the way there `ApiUnreachable`. Nothing is retried here.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+
+from exchangerates.api import API_VERSION as EXCHANGE_RATE_API_VERSION
+from exchangerates.api import FIELD_MANAGER, GROUP, KIND, MANAGED_BY_LABEL, PLURAL, VERSION, Reason
+from exchangerates.errors import ApiError, ApiUnreachable
+from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+
+PAGE_SIZE: Final = 500
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
+_MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
+_WRITTEN_BY: Final = {"fieldManager": FIELD_MANAGER}
+_CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+class Cluster:
+    """Calls to one API server. `connect` gives it a session, also anew; until then every call waits."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        self._server = ""
+        self._connected = asyncio.Event()
+
+    def connect(self, session: aiohttp.ClientSession, server: str) -> None:
+        """Use this session, in place of an earlier one, which stays its maker's to close."""
+        self._session, self._server = session, server.rstrip("/")
+        self._connected.set()
+
+    async def list_exchange_rates(self, namespace: str | None) -> AsyncIterator[ExchangeRate]:
+        """List all ExchangeRates of a namespace, or of all, in pages."""
+        async for item in self._list(_exchange_rates_path(namespace), {}):
+            yield ExchangeRate.from_body(item)
+
+    async def list_config_maps(self, namespace: str | None) -> AsyncIterator[ConfigMap]:
+        """List the labelled ConfigMaps of a namespace, or of all, in pages."""
+        selector = {"labelSelector": f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"}
+        async for item in self._list(_config_maps_path(namespace), selector):
+            yield ConfigMap.from_body(item)
+
+    async def read_exchange_rate(self, key: ObjectKey) -> ExchangeRate | None:
+        """Read one ExchangeRate, or None where there is none."""
+        try:
+            return ExchangeRate.from_body(
+                await self._request("GET", f"{_exchange_rates_path(key.namespace)}/{key.name}")
+            )
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def read_config_map(self, key: ObjectKey) -> ConfigMap | None:
+        """Read one ConfigMap, or None where there is none."""
+        try:
+            return ConfigMap.from_body(await self._request("GET", f"{_config_maps_path(key.namespace)}/{key.name}"))
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def create_config_map(self, body: Mapping[str, Any]) -> ConfigMap:
+        """Create a ConfigMap; 409 where the name is taken."""
+        path = _config_maps_path(body["metadata"]["namespace"])
+        return ConfigMap.from_body(await self._request("POST", path, body, params=_WRITTEN_BY))
+
+    async def patch_config_map(self, key: ObjectKey, patch: Mapping[str, Any]) -> ConfigMap:
+        """Merge a patch into a ConfigMap; 422 where the patch's uid is not the ConfigMap's, 404 where there is none."""
+        path = f"{_config_maps_path(key.namespace)}/{key.name}"
+        answer = await self._request("PATCH", path, patch, params=_WRITTEN_BY, headers=_MERGE_PATCH)
+        return ConfigMap.from_body(answer)
+
+    async def delete_config_map(self, seen: ConfigMap) -> None:
+        """Delete this very ConfigMap; one of the same name with another uid stays, and none is no error."""
+        path = f"{_config_maps_path(seen.key.namespace)}/{seen.key.name}"
+        try:
+            await self._request("DELETE", path, {"preconditions": {"uid": seen.uid}})
+        except ApiError as error:
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+                raise
+
+    async def patch_status(self, owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
+        """Merge a patch into the status of this very ExchangeRate; 409 or 422 where it is another one by now."""
+        path = f"{_exchange_rates_path(owner.key.namespace)}/{owner.key.name}/status"
+        body = {"metadata": {"uid": owner.uid}, "status": patch}
+        answer = await self._request("PATCH", path, body, params=_WRITTEN_BY, headers=_MERGE_PATCH)
+        return ExchangeRate.from_body(answer)
+
+    async def create_event(
+        self, owner: ExchangeRate, *, warning: bool, reason: Reason, message: str, time: str
+    ) -> None:
+        """Record a transition of an ExchangeRate where `kubectl describe` shows it. The time is RFC 3339."""
+        body = {
+            "metadata": {"generateName": f"{owner.key.name[:200]}.", "namespace": owner.key.namespace},
+            "involvedObject": {
+                "apiVersion": EXCHANGE_RATE_API_VERSION,
+                "kind": KIND,
+                "namespace": owner.key.namespace,
+                "name": owner.key.name,
+                "uid": owner.uid,
+            },
+            "type": "Warning" if warning else "Normal",
+            "reason": str(reason),
+            "message": message[:1024],
+            "source": {"component": FIELD_MANAGER},
+            "firstTimestamp": time,
+            "lastTimestamp": time,
+            "count": 1,
+        }
+        await self._request("POST", f"/api/v1/namespaces/{owner.key.namespace}/events", body)
+
+    async def read_crd(self, name: str) -> dict[str, Any] | None:
+        """Read a CustomResourceDefinition, or None where there is none."""
+        try:
+            return await self._request("GET", f"{_CRDS}/{name}")
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def create_crd(self, body: Mapping[str, Any]) -> None:
+        """Create a CustomResourceDefinition; 409 where there is one."""
+        await self._request("POST", _CRDS, body, params=_WRITTEN_BY)
+
+    async def patch_crd(self, name: str, patch: Mapping[str, Any]) -> None:
+        """Merge a patch into a CustomResourceDefinition."""
+        await self._request("PATCH", f"{_CRDS}/{name}", patch, params=_WRITTEN_BY, headers=_MERGE_PATCH)
+
+    async def serves_exchange_rates(self, namespace: str | None) -> bool:
+        """Tell whether the API server knows the kind, by a list of at most one object."""
+        try:
+            await self._request("GET", _exchange_rates_path(namespace), params={"limit": "1"})
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    async def _list(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
+        token = ""
+        while True:
+            page = {**params, "limit": str(PAGE_SIZE), **({"continue": token} if token else {})}
+            answer = await self._request("GET", path, params=page)
+            for item in answer["items"]:
+                yield item
+            token = answer["metadata"].get("continue", "")
+            if not token:
+                return
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        await self._connected.wait()
+        if self._session is None or self._session.closed:
+            raise ApiUnreachable("the session is being renewed")
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        try:
+            async with self._session.request(
+                method, self._server + path, data=data, params=params, headers=sent, timeout=_TIMEOUT
+            ) as response:
+                text = await response.read()
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiUnreachable(f"no answer from the API server: {error or type(error).__name__}") from error
+        return _decoded(status, text)
+
+
+def _decoded(status: int, text: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = {"message": text[:200].decode(errors="replace").strip()}
+        status = max(status, HTTPStatus.BAD_GATEWAY)
+    if not isinstance(answer, dict) or status >= HTTPStatus.BAD_REQUEST:
+        raise ApiError(status, answer if isinstance(answer, dict) else {})
+    return answer
+
+
+def _exchange_rates_path(namespace: str | None) -> str:
+    where = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}"
+
+
+def _config_maps_path(namespace: str | None) -> str:
+    where = f"/namespaces/{namespace}" if namespace else ""
+    return f"/api/v1{where}/configmaps"

@@ -1,0 +1,75 @@
+"""The CRD at start: wait for it, or, where the operator was asked to, create it.
+
+Off where Pulumi owns the CRD. A CRD that somebody else manages is never overwritten.
+"""
+
+import asyncio
+import logging
+from http import HTTPStatus
+from importlib import resources
+from typing import Any, Final
+
+import yaml
+
+from exchangerates.api import CRD_NAME, FIELD_MANAGER, MANAGED_BY_LABEL
+from exchangerates.cluster import Cluster
+from exchangerates.errors import ApiError, ApiUnreachable, CrdMissing
+
+WAIT_S: Final = 60.0
+"""How long the kind may be unknown to an API server that answers."""
+POLL_S: Final = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+def definition() -> dict[str, Any]:
+    """Give the CustomResourceDefinition."""
+    body: dict[str, Any] = yaml.safe_load(resources.files("exchangerates").joinpath("crd.yaml").read_text("utf-8"))
+    return body
+
+
+async def wait_for(cluster: Cluster, namespace: str | None, *, wait_s: float = WAIT_S) -> None:
+    """Wait until the API server serves ExchangeRates. As long as it does not answer at all, the time does not count.
+
+    Raises:
+        CrdMissing: It answered for this long, and did not know the kind.
+    """
+    waited_s = 0.0
+    while waited_s <= wait_s:
+        try:
+            if await cluster.serves_exchange_rates(namespace):
+                return
+            if waited_s == 0.0:
+                logger.warning("CRD %s is not there; waiting %.0f s for it", CRD_NAME, wait_s)
+            waited_s += POLL_S
+        except ApiError as error:
+            logger.warning("waiting for the API server: %s", error)
+            waited_s += 0.0 if isinstance(error, ApiUnreachable) else POLL_S
+        await asyncio.sleep(POLL_S)
+    raise CrdMissing(
+        f"CRD {CRD_NAME} did not appear within {wait_s:.0f} s; run `pulumi up`, or apply "
+        "operator/exchangerates/crd.yaml, or start the operator with --install-crd"
+    )
+
+
+async def install(cluster: Cluster) -> None:
+    """Create the CRD, or bring one that an operator installed before to this version; leave anybody else's alone.
+
+    Raises:
+        ApiError: The API server refused, for example because the operator has no rights on CRDs.
+    """
+    desired = definition()
+    desired["metadata"]["labels"] = {MANAGED_BY_LABEL: FIELD_MANAGER}
+    found = await cluster.read_crd(CRD_NAME)
+    if found is None:
+        try:
+            await cluster.create_crd(desired)
+            logger.info("CRD %s created", CRD_NAME)
+        except ApiError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+        return
+    if (found["metadata"].get("labels") or {}).get(MANAGED_BY_LABEL) != FIELD_MANAGER:
+        logger.info("CRD %s is managed by somebody else and left as it is", CRD_NAME)
+        return
+    await cluster.patch_crd(CRD_NAME, {"spec": desired["spec"]})

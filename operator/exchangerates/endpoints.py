@@ -1,0 +1,50 @@
+"""`/healthz`, `/readyz` and `/metrics` over plain HTTP, on the event loop that they speak for."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+
+@asynccontextmanager
+async def serving(
+    host: str,
+    port: int,
+    *,
+    problems: Callable[[], list[str]],
+    ready: Callable[[], bool],
+    metrics: Callable[[], bytes],
+) -> AsyncIterator[int]:
+    """Serve while the context is open, and give the port.
+
+    Args:
+        host: The address to listen on.
+        port: The port, or 0 for a free one.
+        problems: What has stalled; anything makes `/healthz` answer 500 with it.
+        ready: Whether `/readyz` answers 200 rather than 503.
+        metrics: The text of `/metrics`.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
+
+    async def healthz(_: web.Request) -> web.Response:
+        found = problems()
+        return web.Response(text="\n".join(found) or "ok", status=500 if found else 200)
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(text="ok") if ready() else web.Response(text="the first list is not done", status=503)
+
+    async def scrape(_: web.Request) -> web.Response:
+        return web.Response(body=metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)])
+    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,150 @@
+"""Everything that can go wrong on the way from a rate provider to a ConfigMap.
+
+    ExchangeRateError
+    ├── ReconcileError            ends one pass; has a condition reason, and says when to look again
+    │   ├── InvalidSpec           the object's owner has to edit it
+    │   ├── CurrencyNotSupported  every asked provider answered, none quotes the pair
+    │   ├── ProviderNotEnabled    the object pins a provider that the stack did not enable
+    │   ├── ProviderUnavailable   no provider answered usefully; tried again by itself
+    │   ├── ProviderRefused       the key or the plan was refused; somebody has to act
+    │   ├── TargetConflict        the target ConfigMap belongs to somebody else
+    │   └── TargetRefused         the API server refused the ConfigMap
+    ├── FetchError                one call to one rate provider failed; `rate_tables` turns it into one of the above
+    │   └── AccessRefused         the provider refused the key, the plan or the quota
+    ├── ApiError                  the API server answered with an error
+    │   └── ApiUnreachable        the API server did not answer
+    └── StartError                the process ends with this text and a non-zero code
+        ├── SettingsError         the environment is wrong
+        └── CrdMissing            the API server does not know the kind
+
+Only `reconcile` ends a ReconcileError, `controller` an ApiError, `rate_tables` a FetchError, `__main__` a StartError.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from exchangerates.api import Reason
+
+
+class ExchangeRateError(Exception):
+    """The root: what this package raises on purpose."""
+
+
+class StartError(ExchangeRateError):
+    """The process cannot work and ends. The text says why, and what to do."""
+
+
+class SettingsError(StartError):
+    """The environment of the process is wrong. The text names the variable, its value, and what to write."""
+
+
+class CrdMissing(StartError):
+    """The API server does not know the kind."""
+
+
+class FetchError(ExchangeRateError):
+    """One call to one rate provider failed.
+
+    The text is short, stable over repetitions, and free of addresses: they can hold an API key.
+
+    Attributes:
+        retry_after_s: What the provider's `Retry-After` asked for, in seconds, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class AccessRefused(FetchError):
+    """The provider refused the key, the plan or the quota: asking again soon would not help."""
+
+
+class ReconcileError(ExchangeRateError):
+    """Ends one pass over one object. The text goes into the object's Ready condition.
+
+    Attributes:
+        retry_after_s: Seconds until the next pass is worth it, or None for the object's own backoff.
+    """
+
+    reason: ClassVar[Reason] = Reason.INTERNAL_ERROR
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class InvalidSpec(ReconcileError):
+    """A field of the spec is not what the CRD would accept today.
+
+    Attributes:
+        field: The field's path below `spec`, such as `refreshInterval`.
+    """
+
+    reason = Reason.INVALID_SPEC
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"spec.{field}: {message}")
+        self.field = field
+
+
+class CurrencyNotSupported(ReconcileError):
+    """No asked provider quotes the pair."""
+
+    reason = Reason.CURRENCY_NOT_SUPPORTED
+
+
+class ProviderNotEnabled(ReconcileError):
+    """The object pins a provider that the stack did not enable."""
+
+    reason = Reason.PROVIDER_NOT_ENABLED
+
+
+class ProviderUnavailable(ReconcileError):
+    """No provider of the chain answered usefully."""
+
+    reason = Reason.PROVIDER_UNAVAILABLE
+
+
+class ProviderRefused(ReconcileError):
+    """Every provider that could have quoted the pair refused the key, the plan or the quota."""
+
+    reason = Reason.PROVIDER_REFUSED
+
+
+class TargetConflict(ReconcileError):
+    """The target ConfigMap belongs to somebody else."""
+
+    reason = Reason.TARGET_CONFLICT
+
+
+class TargetRefused(ReconcileError):
+    """The API server refused to write the ConfigMap for a reason that a person has to look at."""
+
+    reason = Reason.TARGET_REFUSED
+
+
+class ApiError(ExchangeRateError):
+    """The API server answered with an error.
+
+    Attributes:
+        status: The HTTP status code.
+        causes: The reasons in the answer's `details.causes`.
+    """
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__(f"HTTP {status}: {body.get('message') or body.get('reason') or 'no message'}")
+        self.status = status
+        details = body.get("details") or {}
+        self.causes = frozenset(str(cause.get("reason")) for cause in details.get("causes") or ())
+        self.retry_after_s: float | None = details.get("retryAfterSeconds")
+
+
+class ApiUnreachable(ApiError):
+    """The API server did not answer: no connection, a cut one, or silence. The status is 0."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(0, {"message": message})
+
+    def __str__(self) -> str:
+        return str(self.args[0]).removeprefix("HTTP 0: ")

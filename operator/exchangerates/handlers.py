@@ -1,0 +1,59 @@
+"""Kopf's handlers and nothing else: what the watches show goes to the controller, credentials come from Kopf.
+
+Only `on.event` is used: timers, daemons and `on.delete` would add a finalizer, and then objects, namespaces and
+`pulumi destroy` hang whenever the operator is gone.
+"""
+
+import kopf
+
+from exchangerates.api import FIELD_MANAGER, GROUP, MANAGED_BY_LABEL, PLURAL, VERSION
+from exchangerates.cluster import Cluster
+from exchangerates.controller import Controller
+from exchangerates.session import SERVICE_ACCOUNT_TOKEN, kubeconfig_token_file, open_session
+
+
+def register(registry: kopf.OperatorRegistry, controller: Controller, cluster: Cluster) -> None:
+    """Register the handlers of one operator."""
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def exchange_rate(event: kopf.RawEvent, **_: object) -> None:
+        controller.watch_exchange_rate(event["type"], event["object"])
+
+    @kopf.on.event("configmaps", registry=registry)
+    async def config_map(event: kopf.RawEvent, **_: object) -> None:
+        controller.watch_config_map(event["type"], event["object"])
+
+    @kopf.on.login(registry=registry)
+    async def login(settings: kopf.OperatorSettings, **_: object) -> kopf.AiohttpSession | None:
+        session = log_in(settings)
+        if session is not None:
+            cluster.connect(session.aiohttp_session, session.server)
+        return session
+
+
+def log_in(settings: kopf.OperatorSettings) -> kopf.AiohttpSession | None:
+    """Open a session with the kubeconfig's credentials, or with the Pod's own; None where there are neither.
+
+    Raises:
+        kopf.LoginError, OSError, KeyError: The kubeconfig cannot be used.
+    """
+    info = kopf.login_with_kubeconfig(settings=settings)
+    token_file = kubeconfig_token_file()
+    if info is None:
+        info = kopf.login_with_service_account(settings=settings)
+        token_file = SERVICE_ACCOUNT_TOKEN
+    if info is None:
+        return None
+    session = open_session(info.as_ssl_context(), info.as_http_headers(), token_file, proxy=info.proxy_url)
+    return kopf.AiohttpSession(server=info.server, aiohttp_session=session, default_namespace=info.default_namespace)
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Give Kopf's settings: no discovery (it takes rights on CRDs and namespaces), no events, paged lists."""
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.watching.chunk_size = 500
+    settings.watching.label_selectors["configmaps"] = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
+    settings.queueing.exit_timeout = 0.1
+    return settings

@@ -1,0 +1,152 @@
+"""The environment of the process, read once into a frozen value."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from exchangerates.api import PROVIDERS, Env
+from exchangerates.errors import InvalidSpec, SettingsError
+from exchangerates.spec import Defaults, parse_duration, parse_spec
+
+_LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_MAX_PORT: Final = 65535
+_LOG_FORMATS: Final = ("json", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the stack decides for one operator.
+
+    Attributes:
+        defaults: What objects get for the fields that they leave out, with the chain of rate providers.
+        min_fetch_intervals_s: Least seconds between two calls, by provider; the others keep their own.
+        provider_urls: Root addresses in place of the public ones, by provider.
+        exchangeratesapi_key: The API key of `exchangeratesapi`, or None; never shown.
+        watch_namespaces: The namespaces to watch; empty for all.
+        install_crd: Whether the operator creates the CRD at start.
+        http_host: Where health and metrics are served.
+        http_port: The same; 0 for any free port.
+        log_level: The least level that is logged.
+        log_format: `json` or `text`.
+    """
+
+    defaults: Defaults
+    min_fetch_intervals_s: Mapping[str, float]
+    provider_urls: Mapping[str, str]
+    exchangeratesapi_key: str | None = field(repr=False)
+    watch_namespaces: tuple[str, ...]
+    install_crd: bool
+    http_host: str
+    http_port: int
+    log_level: str
+    log_format: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the variables of `api.Env`; an unset or empty one means its default.
+
+        Raises:
+            SettingsError: A variable's value is wrong; all mistakes at once.
+        """
+        reader = _Reader(environment)
+        providers = reader.providers(Env.PROVIDERS, "frankfurter,ecb")
+        settings = cls(
+            defaults=Defaults(
+                base=reader.text(Env.BASE, "EUR"),
+                providers=providers,
+                refresh_interval_s=reader.duration(Env.REFRESH_INTERVAL, "1h"),
+                max_age_s=reader.duration(Env.MAX_AGE, "168h"),
+            ),
+            min_fetch_intervals_s={
+                name: reader.seconds(Env.MIN_FETCH_INTERVALS, value)
+                for name, value in reader.by_provider(Env.MIN_FETCH_INTERVALS).items()
+            },
+            provider_urls={name: url.rstrip("/") for name, url in reader.by_provider(Env.PROVIDER_URLS).items()},
+            exchangeratesapi_key=reader.text(Env.EXCHANGERATESAPI_KEY, "").strip() or None,
+            watch_namespaces=reader.words(Env.WATCH_NAMESPACES, ""),
+            install_crd=reader.choice(Env.INSTALL_CRD, "false", ("true", "false")) == "true",
+            http_host=reader.address(Env.HTTP_ADDRESS, "0.0.0.0:8080")[0],
+            http_port=reader.address(Env.HTTP_ADDRESS, "0.0.0.0:8080")[1],
+            log_level=reader.choice(Env.LOG_LEVEL, "INFO", _LOG_LEVELS),
+            log_format=reader.choice(Env.LOG_FORMAT, "json", _LOG_FORMATS),
+        )
+        reader.check_defaults(settings.defaults)
+        if "exchangeratesapi" in providers and settings.exchangeratesapi_key is None:
+            reader.mistake(Env.EXCHANGERATESAPI_KEY, "", "the API key: exchangeratesapi is one of the providers")
+        reader.raise_mistakes()
+        return settings
+
+
+class _Reader:
+    """Reads variables and collects the mistakes, so that all are reported at once."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._mistakes: dict[str, None] = {}
+
+    def mistake(self, variable: Env, value: str, write: str) -> None:
+        self._mistakes[f"{variable}={value!r}: write {write}"] = None
+
+    def raise_mistakes(self) -> None:
+        if self._mistakes:
+            raise SettingsError("; ".join(self._mistakes))
+
+    def text(self, variable: Env, default: str) -> str:
+        return self._environment.get(variable) or default
+
+    def words(self, variable: Env, default: str) -> tuple[str, ...]:
+        return tuple(word.strip() for word in self.text(variable, default).split(",") if word.strip())
+
+    def choice(self, variable: Env, default: str, choices: tuple[str, ...]) -> str:
+        value = self.text(variable, default)
+        if value not in choices:
+            self.mistake(variable, value, f"one of {', '.join(choices)}")
+        return value
+
+    def duration(self, variable: Env, default: str) -> float:
+        return self.seconds(variable, self.text(variable, default))
+
+    def seconds(self, variable: Env, value: str) -> float:
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.mistake(variable, value, str(error).rpartition("write ")[2])
+            return 0.0
+
+    def providers(self, variable: Env, default: str) -> tuple[str, ...]:
+        names = self.words(variable, default)
+        if not names or not set(names) <= set(PROVIDERS) or len(set(names)) < len(names):
+            self.mistake(variable, self.text(variable, default), f"some of {', '.join(PROVIDERS)}, each once")
+        return names
+
+    def by_provider(self, variable: Env) -> dict[str, str]:
+        pairs = [word.partition("=") for word in self.words(variable, "")]
+        for name, _, value in pairs:
+            if name not in PROVIDERS or not value:
+                self.mistake(variable, f"{name}={value}", f"name=value with a name of {', '.join(PROVIDERS)}")
+        return {name: value for name, _, value in pairs}
+
+    def address(self, variable: Env, default: str) -> tuple[str, int]:
+        value = self.text(variable, default)
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > _MAX_PORT:
+            self.mistake(variable, value, "host:port, such as 0.0.0.0:8080")
+            return "", 0
+        return host.strip("[]"), int(port)
+
+    def check_defaults(self, defaults: Defaults) -> None:
+        """Hold the defaults against the rules that objects have to keep."""
+        example = {
+            "base": (Env.BASE, {"currency": "EUR", "base": defaults.base}),
+            "refreshInterval": (
+                Env.REFRESH_INTERVAL,
+                {"currency": "EUR", "base": "EUR", "refreshInterval": f"{defaults.refresh_interval_s:.0f}s"},
+            ),
+            "maxAge": (Env.MAX_AGE, {"currency": "EUR", "base": "EUR", "maxAge": f"{defaults.max_age_s:.0f}s"}),
+        }
+        for variable, raw in example.values():
+            try:
+                parse_spec("defaults", raw, defaults)
+            except InvalidSpec as error:
+                self.mistake(variable, self.text(variable, ""), f"another value: {error}")
