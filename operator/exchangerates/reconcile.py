@@ -85,27 +85,30 @@ class Reconciler:
         Raises:
             ApiError: The API server failed or refused in a way that only time or a newer observation heals.
         """
+        spec: ExchangeRateSpec | None = None
         try:
             try:
                 spec = parse_spec(owner.key.name, owner.spec, self._defaults)
                 fetched = await self._quote(owner, spec, refresh=refresh)
                 await self._publish(owner, spec, fetched.quote)
             except ReconcileError as error:
-                return await self._fail(owner, error, now)
+                return await self._fail(owner, spec, error, now)
             except (ApiError, OwnerGone):
                 raise
             except Exception as error:  # what nobody foresaw costs one object its turn, and says so
                 logger.exception("ExchangeRate %s: the pass failed", owner.key)
                 unforeseen = ReconcileError(f"{type(error).__name__} in the operator; its log has the traceback")
-                return await self._fail(owner, unforeseen, now)
+                return await self._fail(owner, spec, unforeseen, now)
             reason = await self._report(owner, status.desired_published(owner, spec, fetched.quote, now), now)
         except OwnerGone:
             return GONE
         until_stale_s = spec.max_age_s - status.age_s(fetched.quote, now)
         return Outcome(reason, min(fetched.usable_s, until_stale_s + 1) if until_stale_s > 0 else fetched.usable_s)
 
-    async def _fail(self, owner: ExchangeRate, error: ReconcileError, now: dt.datetime) -> Outcome:
-        await self._report(owner, status.desired_failed(owner, error, now), now)
+    async def _fail(
+        self, owner: ExchangeRate, spec: ExchangeRateSpec | None, error: ReconcileError, now: dt.datetime
+    ) -> Outcome:
+        await self._report(owner, status.desired_failed(owner, spec, error, now), now)
         return Outcome(error.reason, error.retry_after_s)
 
     async def _quote(self, owner: ExchangeRate, spec: ExchangeRateSpec, *, refresh: bool) -> Fetched:

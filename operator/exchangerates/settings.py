@@ -7,11 +7,13 @@ from typing import Final
 
 from exchangerates.api import PROVIDERS, Env
 from exchangerates.errors import InvalidSpec, SettingsError
-from exchangerates.spec import Defaults, parse_duration, parse_spec
+from exchangerates.spec import Defaults, ExchangeRateSpec, parse_duration, parse_spec
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _MAX_PORT: Final = 65535
 _LOG_FORMATS: Final = ("json", "text")
+_EXAMPLE: Final = {"currency": "EUR", "base": "EUR"}
+_PLACEHOLDER: Final = Defaults("EUR", (), 3600.0, 168 * 3600.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,10 @@ class Settings:
         providers = reader.providers(Env.PROVIDERS, "frankfurter,ecb")
         settings = cls(
             defaults=Defaults(
-                base=reader.text(Env.BASE, "EUR"),
+                base=reader.default(Env.BASE, "base", "EUR").base,
                 providers=providers,
-                refresh_interval_s=reader.duration(Env.REFRESH_INTERVAL, "1h"),
-                max_age_s=reader.duration(Env.MAX_AGE, "168h"),
+                refresh_interval_s=reader.default(Env.REFRESH_INTERVAL, "refreshInterval", "1h").refresh_interval_s,
+                max_age_s=reader.default(Env.MAX_AGE, "maxAge", "168h").max_age_s,
             ),
             min_fetch_intervals_s={
                 name: reader.seconds(Env.MIN_FETCH_INTERVALS, value)
@@ -71,7 +73,6 @@ class Settings:
             log_level=reader.choice(Env.LOG_LEVEL, "INFO", _LOG_LEVELS),
             log_format=reader.choice(Env.LOG_FORMAT, "json", _LOG_FORMATS),
         )
-        reader.check_defaults(settings.defaults)
         if "exchangeratesapi" in providers and settings.exchangeratesapi_key is None:
             reader.mistake(Env.EXCHANGERATESAPI_KEY, "", "the API key: exchangeratesapi is one of the providers")
         reader.raise_mistakes()
@@ -104,9 +105,6 @@ class _Reader:
             self.mistake(variable, value, f"one of {', '.join(choices)}")
         return value
 
-    def duration(self, variable: Env, default: str) -> float:
-        return self.seconds(variable, self.text(variable, default))
-
     def seconds(self, variable: Env, value: str) -> float:
         try:
             return parse_duration(value)
@@ -135,18 +133,11 @@ class _Reader:
             return "", 0
         return host.strip("[]"), int(port)
 
-    def check_defaults(self, defaults: Defaults) -> None:
-        """Hold the defaults against the rules that objects have to keep."""
-        example = {
-            "base": (Env.BASE, {"currency": "EUR", "base": defaults.base}),
-            "refreshInterval": (
-                Env.REFRESH_INTERVAL,
-                {"currency": "EUR", "base": "EUR", "refreshInterval": f"{defaults.refresh_interval_s:.0f}s"},
-            ),
-            "maxAge": (Env.MAX_AGE, {"currency": "EUR", "base": "EUR", "maxAge": f"{defaults.max_age_s:.0f}s"}),
-        }
-        for variable, raw in example.values():
-            try:
-                parse_spec("defaults", raw, defaults)
-            except InvalidSpec as error:
-                self.mistake(variable, self.text(variable, ""), f"another value: {error}")
+    def default(self, variable: Env, field_name: str, default: str) -> ExchangeRateSpec:
+        """Read the default of one field of a spec, by the rules that objects have to keep."""
+        text = self.text(variable, default)
+        try:
+            return parse_spec("defaults", {**_EXAMPLE, field_name: text}, _PLACEHOLDER)
+        except InvalidSpec as error:
+            self.mistake(variable, text, f"what spec.{field_name} may be ({error})")
+            return parse_spec("defaults", _EXAMPLE, _PLACEHOLDER)

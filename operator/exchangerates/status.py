@@ -70,17 +70,24 @@ def desired_published(owner: ExchangeRate, spec: ExchangeRateSpec, quote: Quote,
     }
 
 
-def desired_failed(owner: ExchangeRate, error: ReconcileError, now: dt.datetime) -> dict[str, Any]:
-    """Give the status after a pass that could not publish; what was published before stays in it."""
+def desired_failed(
+    owner: ExchangeRate, spec: ExchangeRateSpec | None, error: ReconcileError, now: dt.datetime
+) -> dict[str, Any]:
+    """Give the status after a pass that could not publish.
+
+    What was published before stays in it only where it answers this spec: a rate beside another currency's name would
+    be a wrong rate.
+    """
     message = str(error)
     known = condition(owner.status, Condition.READY)
     if error.reason in _CHANGING_MESSAGES and known.get("reason") == error.reason:
         message = known.get("message", message)
     ready = _condition(owner, Condition.READY, error.reason, message, now, holds=False)
-    kept = {name: owner.status[name] for name in ("base", "provider", "configMapName", "rates") if name in owner.status}
+    answers = spec is not None and published_quote(owner.status, spec) is not None
+    kept = ("configMapName", "base", "provider", "rates") if answers else ("configMapName",)
     return {
         "observedGeneration": owner.generation,
-        **kept,
+        **{name: owner.status[name] for name in kept if name in owner.status},
         "conditions": [ready, *(c for c in _conditions(owner.status) if c.get("type") == Condition.STALE)],
     }
 

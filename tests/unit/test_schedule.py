@@ -1,0 +1,104 @@
+"""What is due when."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchangerates.schedule import Schedule
+
+
+def test_the_woken_go_before_the_due() -> None:
+    """New objects do not queue behind refreshes."""
+    schedule = Schedule[str]()
+    for key in ("a", "b"):
+        schedule.at(key, 1.0)
+    schedule.wake("new")
+    assert [schedule.pop(2.0) for _ in range(4)] == ["new", "a", "b", None]
+
+
+def test_nothing_is_due_before_its_time() -> None:
+    """And the next time is told."""
+    schedule = Schedule[str]()
+    schedule.at("a", 5.0)
+    assert schedule.pop(4.9) is None
+    assert schedule.next_due() == 5.0
+    assert schedule.pop(5.0) == "a"
+    assert schedule.next_due() is None
+
+
+def test_a_later_word_replaces_an_earlier_one() -> None:
+    """Both ways: sooner and later."""
+    schedule = Schedule[str]()
+    schedule.at("a", 5.0)
+    schedule.at("a", 9.0)
+    assert schedule.next_due() == 9.0
+    schedule.at("a", 1.0)
+    assert schedule.pop(1.0) == "a"
+    assert schedule.pop(100.0) is None
+
+
+def test_a_key_is_never_out_twice_and_no_wake_is_lost() -> None:
+    """What wakes a key while it is out makes it due again when it comes back."""
+    schedule = Schedule[str]()
+    schedule.wake("a")
+    assert schedule.pop(0.0) == "a"
+    schedule.wake("a")
+    schedule.wake("a")
+    assert schedule.pop(0.0) is None
+    schedule.done("a")
+    assert schedule.pop(0.0) == "a"
+    schedule.done("a")
+    assert schedule.pop(0.0) is None
+
+
+def test_a_key_that_falls_due_while_it_is_out_comes_again() -> None:
+    """Its due time is not lost either."""
+    schedule = Schedule[str]()
+    schedule.wake("a")
+    schedule.pop(0.0)
+    schedule.at("a", 1.0)
+    assert schedule.pop(2.0) is None
+    schedule.done("a")
+    assert schedule.pop(2.0) == "a"
+
+
+def test_a_forgotten_key_does_not_come() -> None:
+    """From neither lane."""
+    schedule = Schedule[str]()
+    schedule.wake("a")
+    schedule.at("a", 1.0)
+    schedule.forget("a")
+    assert schedule.pop(2.0) is None
+    assert len(schedule) == 0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["wake", "at", "pop", "done", "forget"]), st.integers(0, 3), st.integers(0, 9)))
+)
+def test_any_sequence_serves_what_was_asked_and_nothing_twice_at_once(calls: list[tuple[str, int, int]]) -> None:
+    """Against a model of two sets: everything that is wanted comes out in the end, and only that."""
+    schedule, wanted, out = Schedule[int](), set[int](), set[int]()
+    for call, key, due in calls:
+        if call == "wake":
+            schedule.wake(key)
+            wanted.add(key)
+        elif call == "at":
+            schedule.at(key, float(due))
+            wanted.add(key)
+        elif call == "forget":
+            schedule.forget(key)
+            wanted.discard(key)
+        elif call == "done" and key in out:
+            schedule.done(key)
+            out.discard(key)
+        elif call == "pop" and (popped := schedule.pop(100.0)) is not None:
+            assert popped in wanted
+            assert popped not in out
+            out.add(popped)
+            wanted.discard(popped)
+    for key in out:
+        schedule.done(key)
+    left = set()
+    while (popped := schedule.pop(100.0)) is not None:
+        left.add(popped)
+        schedule.done(popped)
+    assert wanted <= left

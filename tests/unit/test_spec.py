@@ -1,0 +1,109 @@
+"""What a valid spec is, and what a user is told otherwise."""
+
+import pytest
+import yaml
+
+from exchangerates import api, crd
+from exchangerates.errors import InvalidSpec
+from exchangerates.providers import PROVIDERS
+from exchangerates.spec import Defaults, parse_duration, parse_spec
+
+DEFAULTS = Defaults(base="EUR", providers=("frankfurter", "ecb"), refresh_interval_s=3600.0, max_age_s=168 * 3600.0)
+
+
+def test_what_the_tutorial_wrote_is_valid() -> None:
+    """A currency alone: everything else comes from the stack."""
+    spec = parse_spec("exchange-rate-usd", {"currency": "USD"}, DEFAULTS)
+    assert spec.currency == "USD"
+    assert spec.base == "EUR"
+    assert spec.provider is None
+    assert (spec.refresh_interval_s, spec.max_age_s) == (3600.0, 604800.0)
+    assert spec.target_name == "exchange-rate-usd"
+
+
+def test_every_field_is_taken_over() -> None:
+    """A spec that names everything gets nothing from the defaults."""
+    raw = {
+        "currency": "JPY",
+        "base": "USD",
+        "provider": "ecb",
+        "refreshInterval": "1h30m",
+        "maxAge": "36h",
+        "target": {"name": "yen"},
+    }
+    spec = parse_spec("x", raw, DEFAULTS)
+    assert (spec.currency, spec.base, spec.provider, spec.target_name) == ("JPY", "USD", "ecb", "yen")
+    assert (spec.refresh_interval_s, spec.max_age_s) == (5400.0, 129600.0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        pytest.param({}, "currency", id="no currency"),
+        pytest.param({"currency": "usd"}, "currency", id="small letters"),
+        pytest.param({"currency": "USDX"}, "currency", id="four letters"),
+        pytest.param({"currency": "USD\n"}, "currency", id="a line end"),
+        pytest.param({"currency": 5}, "currency", id="a number"),
+        pytest.param({"currency": "USD", "base": ""}, "base", id="an empty base"),
+        pytest.param({"currency": "USD", "provider": "nobody"}, "provider", id="an unknown provider"),
+        pytest.param({"currency": "USD", "refreshInterval": "1s"}, "refreshInterval", id="too short"),
+        pytest.param({"currency": "USD", "refreshInterval": "721h"}, "refreshInterval", id="too long"),
+        pytest.param({"currency": "USD", "maxAge": "7d"}, "maxAge", id="days"),
+        pytest.param({"currency": "USD", "maxAge": 5}, "maxAge", id="a number as a duration"),
+        pytest.param({"currency": "USD", "target": {"name": "Not_A_Name"}}, "target.name", id="a bad name"),
+        pytest.param({"currency": "USD", "target": "x y"}, "target.name", id="no target object"),
+    ],
+)
+def test_a_mistake_names_its_field_and_what_to_write(raw: dict[str, object], field: str) -> None:
+    """Stored objects may be older than the CRD's validation."""
+    with pytest.raises(InvalidSpec, match=rf"^spec\.{field}: .*") as caught:
+        parse_spec("x", raw, DEFAULTS)
+    assert caught.value.field == field
+    assert "write" in str(caught.value) or "must be" in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90.0), ("30m", 1800.0), ("1h30m", 5400.0), ("168h", 604800.0)])
+def test_durations_are_gos(text: str, seconds: float) -> None:
+    """In whole hours, minutes and seconds."""
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "1.5h", "7d", "-1h", "1h ", "h", "1H", "9" * 20 + "h"])
+def test_what_is_no_duration_says_what_to_write(text: str) -> None:
+    """With examples, and without days."""
+    with pytest.raises(ValueError, match="such as 90s, 30m, 1h or 168h"):
+        parse_duration(text)
+
+
+def test_providers_are_the_same_everywhere() -> None:
+    """The names in the API, the registry and the CRD's enum."""
+    schema = crd.definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    enum = schema["properties"]["spec"]["properties"]["provider"]["enum"]
+    assert list(api.PROVIDERS) == list(PROVIDERS) == enum
+
+
+def test_the_crd_says_what_the_api_module_says() -> None:
+    """Group, version, kind and names are written down twice."""
+    body = crd.definition()
+    version = body["spec"]["versions"][0]
+    assert body["metadata"]["name"] == api.CRD_NAME
+    assert (body["spec"]["group"], version["name"]) == (api.GROUP, api.VERSION)
+    assert (body["spec"]["names"]["kind"], body["spec"]["names"]["plural"]) == (api.KIND, api.PLURAL)
+
+
+def test_every_field_of_the_crd_is_described_and_none_has_a_default() -> None:
+    """`kubectl explain` describes every field; a default would freeze one stack's into the objects."""
+
+    def walk(schema: dict[str, object], path: str) -> None:
+        assert schema.get("description") or path.endswith("[]"), path
+        assert "default" not in schema, path
+        properties = schema.get("properties", {})
+        assert isinstance(properties, dict)
+        for name, child in properties.items():
+            walk(child, f"{path}.{name}")
+        items = schema.get("items")
+        if isinstance(items, dict):
+            walk(items, f"{path}[]")
+
+    walk(crd.definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"], "")
+    assert yaml.safe_dump(crd.definition())
