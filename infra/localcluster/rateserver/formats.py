@@ -1,0 +1,86 @@
+"""A table in each provider's own format, and the documents that their errors come in."""
+
+import datetime as dt
+import json
+
+from localcluster.rateserver.faults import USD_REPLACED, Fault
+from localcluster.rateserver.tables import Table
+
+
+def body(provider: str, table: Table, fault: Fault | None) -> bytes:
+    """Give a successful answer's body, made wrong in the way of the fault where there is one."""
+    rows = [(code, rate, table.date) for code, rate in table.rates.items()]
+    if fault is Fault.DROPPED:
+        rows = [row for row in rows if row[0] != "USD"]
+    if fault in USD_REPLACED:
+        rows = [(code, USD_REPLACED[fault] if code == "USD" else rate, date) for code, rate, date in rows]
+    if fault is Fault.MIXED_DATES:
+        rows = [(code, rate, date - dt.timedelta(days=index % 2)) for index, (code, rate, date) in enumerate(rows)]
+    if fault is Fault.FUTURE:
+        ahead = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=7)
+        rows = [(code, rate, ahead) for code, rate, _ in rows]
+    text = {"frankfurter": _frankfurter, "ecb": _ecb, "exchangeratesapi": _exchangeratesapi}[provider](rows, fault)
+    return text[: len(text) // 2].encode() if fault is Fault.TRUNCATED else text.encode()
+
+
+def error_body(provider: str, status: int) -> bytes:
+    """Give the body of an HTTP error as the provider writes it."""
+    if provider == "frankfurter":
+        return json.dumps({"status": status, "message": "invalid currency: XXX"}).encode()
+    if provider == "exchangeratesapi":
+        return json.dumps({"error": {"code": "internal", "message": "an error"}}).encode()
+    return b"<html><body>error</body></html>"
+
+
+def access_refused() -> bytes:
+    """Give exchangeratesapi's newer error envelope."""
+    message = "You have not supplied a valid API Access Key."
+    return json.dumps({"error": {"code": "invalid_access_key", "message": message}}).encode()
+
+
+def quota_used_up() -> bytes:
+    """Give exchangeratesapi's older error envelope, which comes with HTTP 200."""
+    error = {"code": 104, "type": "usage_limit_reached", "info": "Your monthly API request volume has been reached."}
+    return json.dumps({"success": False, "error": error}).encode()
+
+
+def _base(fault: Fault | None) -> str:
+    return "USD" if fault is Fault.WRONG_BASE else "EUR"
+
+
+def _frankfurter(rows: list[tuple[str, str, dt.date]], fault: Fault | None) -> str:
+    base = _base(fault)
+    return (
+        "["
+        + ",".join(f'{{"date":"{date}","base":"{base}","quote":"{code}","rate":{rate}}}' for code, rate, date in rows)
+        + "]"
+    )
+
+
+def _ecb(rows: list[tuple[str, str, dt.date]], fault: Fault | None) -> str:
+    days: dict[dt.date, list[str]] = {}
+    for code, rate, date in rows:
+        days.setdefault(date, []).append(f"\t\t\t<Cube currency='{code}' rate='{rate}'/>\n")
+    cubes = "".join(f"\t\t<Cube time='{date}'>\n{''.join(lines)}\t\t</Cube>\n" for date, lines in days.items())
+    doctype = '<!DOCTYPE x [<!ENTITY e "1.5">]>\n' if fault is Fault.ENTITIES else ""
+    namespace = (
+        "http://example.invalid/other"
+        if fault is Fault.WRONG_BASE
+        else "http://www.ecb.int/vocabulary/2002-08-01/eurofxref"
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        + doctype
+        + '<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01" '
+        f'xmlns="{namespace}">\n'
+        "\t<gesmes:subject>Reference rates</gesmes:subject>\n"
+        "\t<gesmes:Sender>\n\t\t<gesmes:name>European Central Bank</gesmes:name>\n\t</gesmes:Sender>\n"
+        f"\t<Cube>\n{cubes}\t</Cube>\n</gesmes:Envelope>"
+    )
+
+
+def _exchangeratesapi(rows: list[tuple[str, str, dt.date]], fault: Fault | None) -> str:
+    date = max(date for _, _, date in rows)
+    timestamp = int(dt.datetime.combine(date, dt.time(15), dt.UTC).timestamp())
+    rates = ",".join(f'"{code}":{rate}' for code, rate, _ in [*rows, ("EUR", "1", date)])
+    return f'{{"success":true,"timestamp":{timestamp},"base":"{_base(fault)}","date":"{date}","rates":{{{rates}}}}}'

@@ -1,0 +1,205 @@
+"""Rate providers against a real local HTTP server: what is right is taken to the digit, what is wrong never passes."""
+
+import datetime as dt
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from exchangerates.errors import AccessRefused, FetchError
+from exchangerates.providers import PROVIDERS, ecb, exchangeratesapi, frankfurter, http
+from exchangerates.rates import RateTable
+from localcluster.rateserver import Fault, RateServer, table_of
+
+TODAY = dt.date(2026, 11, 2)
+EVERY = pytest.mark.parametrize("provider", list(PROVIDERS))
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RateServer]:
+    """One stand-in for the module."""
+    with RateServer() as server:
+        yield server
+
+
+@pytest.fixture
+def rates(running: RateServer) -> RateServer:
+    """The stand-in, healed and with its newest table."""
+    running.reset()
+    running.replay(dt.date(2026, 10, 30))
+    return running
+
+
+def fetch(rates: RateServer, provider: str, key: str | None = None) -> RateTable:
+    """Make one call."""
+    return PROVIDERS[provider].fetch(rates.url(provider), key or rates.key, TODAY)
+
+
+@EVERY
+def test_the_ecbs_table_comes_through_to_the_digit(rates: RateServer, provider: str) -> None:
+    """All providers agree on the ECB's table of 2026-10-30, with one call each."""
+    table = fetch(rates, provider)
+    assert {code: str(price.rate) for code, price in table.prices.items()} == dict(rates.table.rates)
+    assert {price.date for price in table.prices.values()} == {dt.date(2026, 10, 30)}
+    assert table.provider == provider
+    direct, cross = table.quote("EUR", "USD"), table.quote("USD", "JPY")
+    assert direct is not None
+    assert cross is not None
+    assert (direct.rate, cross.rate) == ("1.1172", "157.2502685")
+    assert rates.calls == {provider: 1}
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(Fault.HTTP_404, Fault.HTTP_422, Fault.HTTP_429, Fault.HTTP_500, Fault.HTTP_503, Fault.RESET),
+        *(Fault.REDIRECT_AWAY, Fault.HTML, Fault.TRUNCATED, Fault.WRONG_BASE, Fault.ZERO, Fault.NEGATIVE, Fault.NAN),
+        *(Fault.FUTURE, Fault.HUGE),
+    ],
+)
+def test_no_wrong_answer_passes(rates: RateServer, provider: str, fault: Fault) -> None:
+    """It is one error, with no address in it, and one call."""
+    rates.fail(provider, fault)
+    with pytest.raises(FetchError) as caught:
+        fetch(rates, provider)
+    assert "http" not in str(caught.value)
+    assert rates.key not in str(caught.value)
+    assert rates.calls == {provider: 1}
+
+
+@EVERY
+def test_what_is_odd_but_right_passes(rates: RateServer, provider: str) -> None:
+    """A redirect on the same host, a dropped currency, an exponent."""
+    rates.fail(provider, Fault.REDIRECT)
+    assert "USD" in fetch(rates, provider).prices
+    rates.fail(provider, Fault.DROPPED)
+    assert "USD" not in fetch(rates, provider).prices
+    rates.fail(provider, Fault.TINY)
+    assert fetch(rates, provider).prices["USD"].rate == Decimal("1e-7")
+
+
+@pytest.mark.parametrize("provider", ["frankfurter", "ecb"])
+def test_rows_keep_their_own_dates(rates: RateServer, provider: str) -> None:
+    """A table need not be of one day."""
+    rates.fail(provider, Fault.MIXED_DATES)
+    dates = {price.date for price in fetch(rates, provider).prices.values()}
+    assert dates == {dt.date(2026, 10, 29), dt.date(2026, 10, 30)}
+
+
+@EVERY
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.DRIP])
+def test_a_provider_that_never_ends_is_left(
+    rates: RateServer, provider: str, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silence meets the read timeout, a slow drip the deadline."""
+    monkeypatch.setattr(http, "READ_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(http, "DEADLINE_S", 1.0)
+    rates.fail(provider, fault)
+    began = time.monotonic()
+    with pytest.raises(FetchError, match="timed out"):
+        fetch(rates, provider)
+    assert time.monotonic() - began < 20
+
+
+def test_retry_after_is_passed_on(rates: RateServer) -> None:
+    """In seconds."""
+    rates.fail("ecb", Fault.HTTP_429_RETRY_AFTER)
+    with pytest.raises(FetchError) as caught:
+        fetch(rates, "ecb")
+    assert caught.value.retry_after_s == 3.0
+
+
+@pytest.mark.parametrize("fault", [Fault.ACCESS_REFUSED, Fault.QUOTA])
+def test_a_refused_key_and_a_used_up_quota_are_told_apart_from_failures(rates: RateServer, fault: Fault) -> None:
+    """Both error envelopes."""
+    rates.fail("exchangeratesapi", fault)
+    with pytest.raises(AccessRefused, match=r"invalid_access_key|usage_limit_reached"):
+        fetch(rates, "exchangeratesapi")
+
+
+def test_a_wrong_key_is_refused_and_not_told(rates: RateServer) -> None:
+    """The key is part of the address."""
+    with pytest.raises(AccessRefused) as caught:
+        fetch(rates, "exchangeratesapi", key="planted-key")
+    assert "planted-key" not in str(caught.value)
+
+
+def test_xml_with_entities_is_refused(rates: RateServer) -> None:
+    """Whatever they would expand to."""
+    rates.fail("ecb", Fault.ENTITIES)
+    with pytest.raises(FetchError, match="document type"):
+        fetch(rates, "ecb")
+
+
+@pytest.mark.parametrize(
+    ("parse", "body"),
+    [
+        pytest.param(frankfurter.parse, b"[]", id="no rows"),
+        pytest.param(frankfurter.parse, b'{"rates":{}}', id="no list"),
+        pytest.param(frankfurter.parse, b"[1]", id="no objects"),
+        pytest.param(frankfurter.parse, b"[" * 100000, id="a deep nest"),
+        pytest.param(frankfurter.parse, b'[{"date":"2026-10-30","base":"EUR","quote":"USD","rate":"x"}]', id="text"),
+        pytest.param(
+            frankfurter.parse, b'[{"date":"2026-10-30","base":"EUR","quote":"USD","rate":true}]', id="a boolean"
+        ),
+        pytest.param(
+            frankfurter.parse, b'[{"date":"2026-10-30","base":"EUR","quote":"usd","rate":1.1}]', id="a bad code"
+        ),
+        pytest.param(frankfurter.parse, b'[{"date":null,"base":"EUR","quote":"USD","rate":1.1}]', id="no date"),
+        pytest.param(ecb.parse, b"", id="no XML"),
+        pytest.param(ecb.parse, b"<a/>", id="other XML"),
+    ],
+)
+def test_parsers_refuse_what_is_no_table(parse: object, body: bytes) -> None:
+    """With one kind of error."""
+    assert callable(parse)
+    with pytest.raises(FetchError):
+        parse(body, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, b"[]"), (200, b'{"success":true,"base":"EUR"}'), (200, b'{"success":false}'), (200, b"x")],
+)
+def test_exchangeratesapi_refuses_what_is_no_table(status: int, body: bytes) -> None:
+    """An envelope without success or rates."""
+    with pytest.raises(FetchError):
+        exchangeratesapi.parse(status, body, TODAY)
+
+
+def test_two_different_quotes_for_one_currency_spoil_the_table() -> None:
+    """Which one is right cannot be known."""
+    row = '{"date":"2026-10-30","base":"EUR","quote":"USD","rate":%s}'
+    with pytest.raises(FetchError, match="two different quotes for USD"):
+        frankfurter.parse(f"[{row % '1.1'},{row % '1.2'}]".encode(), TODAY)
+
+
+def test_the_stand_in_replays_history_and_skips_weekends() -> None:
+    """With the digits that the ECB printed."""
+    assert table_of(dt.date(2024, 6, 30)).date == dt.date(2024, 6, 28)
+    assert table_of(dt.date(2024, 6, 28)).rates["USD"] == "1.0705"
+    with pytest.raises(LookupError, match="1998"):
+        table_of(dt.date(1998, 1, 1))
+
+
+def test_the_stand_in_stays_on_loopback() -> None:
+    """Other addresses are refused."""
+    with pytest.raises(ValueError, match="loopback"):
+        RateServer(host="0.0.0.0")  # noqa: S104 - this is what must be refused
+
+
+def test_the_stand_in_ends_while_a_request_hangs() -> None:
+    """Closing does not wait for its clients."""
+    with RateServer() as server:
+        server.fail("ecb", Fault.HANG)
+        client = socket.create_connection(("127.0.0.1", int(server.server_address[1])), timeout=30)
+        client.sendall(b"GET /ecb/stats/eurofxref/eurofxref-daily.xml HTTP/1.1\r\nHost: x\r\n\r\n")
+        deadline = time.monotonic() + 30
+        while not server.calls["ecb"] and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+    assert client.recv(1) == b""
+    client.close()
