@@ -1,0 +1,209 @@
+"""Runs the unchanged program under Pulumi's mock monitor and records what it registers.
+
+For a machine without the Pulumi CLI: what was recorded can be applied to an API server in order, and taken down in reverse.
+"""
+
+import asyncio
+import json
+import os
+import runpy
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime import rpc
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.stack import run_in_stack
+
+from exchangerates_infra.stack_config import PROJECT
+
+ROOT: Final = Path(__file__).parents[2]
+_KUBERNETES: Final = "kubernetes:"
+_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
+"""The SDK's public marks for a wrapped value and, among those, for a secret."""
+
+
+@dataclass(frozen=True)
+class RecordedResource:
+    """One resource as the program registered it.
+
+    Attributes:
+        type: Its type token.
+        name: Its logical name.
+        urn: Its address in the stack.
+        inputs: Its inputs, plain values; secrets are opened.
+        secrets: The paths of inputs that were secret.
+        parent: Its parent's urn.
+        provider: The reference of its Kubernetes (or other) provider, empty for none named.
+        depends_on: The urns of what it needs, in no order.
+        protect: Whether it is protected.
+        retain: Whether destroying leaves it.
+    """
+
+    type: str
+    name: str
+    urn: str
+    inputs: Mapping[str, Any]
+    secrets: tuple[str, ...]
+    parent: str
+    provider: str
+    depends_on: tuple[str, ...]
+    protect: bool
+    retain: bool
+
+    def manifest(self) -> dict[str, Any] | None:
+        """Give the Kubernetes object, or None for another kind of resource."""
+        if not self.type.startswith(_KUBERNETES):
+            return None
+        return {"apiVersion": self.inputs["apiVersion"], "kind": self.inputs["kind"], **self.inputs}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What one run registered.
+
+    Attributes:
+        resources: In an order in which each comes after what it needs.
+        outputs: The stack's outputs, with secrets opened.
+    """
+
+    resources: tuple[RecordedResource, ...]
+    outputs: Mapping[str, Any]
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """Give the Kubernetes objects, in the order in which they can be applied."""
+        return [manifest for resource in self.resources if (manifest := resource.manifest()) is not None]
+
+
+def stack_file_values(stack: str, root: Path = ROOT) -> dict[str, str]:
+    """Give a stack file's values as the CLI hands them to the program: text, with objects and lists as JSON.
+
+    The project's defaults are in it; a secret is not, since only the CLI can open it.
+    """
+    project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    values = {f"{PROJECT}:{key}": entry["default"] for key, entry in project.items() if "default" in entry}
+    values |= yaml.safe_load((root / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+    return {
+        key: _as_text(value) for key, value in values.items() if not (isinstance(value, dict) and "secure" in value)
+    }
+
+
+def record(stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...] = ()) -> Recording:
+    """Run the program once for a stack.
+
+    Args:
+        stack: The stack's name.
+        values: Config as text by full key, such as `stack_file_values` gives.
+        secret_keys: The full keys whose values are secret.
+
+    Raises:
+        StackConfigError: The program refused the config.
+        Exception: Whatever else the program raises.
+    """
+    recorder = _Recorder()
+
+    async def run() -> None:
+        pulumi_mocks.set_mocks(_Echo(), PROJECT, stack, preview=False, monitor=recorder)
+        set_all_config(dict(values), list(secret_keys))
+        await run_in_stack(lambda: runpy.run_path(".", run_name="__main__") and None)
+
+    with _inside(ROOT / "infra"):
+        asyncio.run(run())
+    return Recording(tuple(_ordered(recorder.recorded)), recorder.outputs)
+
+
+class _Echo(pulumi_mocks.Mocks):
+    """Answers every registration with its own inputs, as a provider would at the least."""
+
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+        return {}, None
+
+    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        outputs = dict(args.inputs)
+        if args.typ == "docker-build:index:Image":
+            digest = "sha256:" + "0" * 64
+            outputs |= {"digest": digest, "ref": f"{outputs['tags'][0]}@{digest}"}
+        return f"{args.name}-id", outputs
+
+
+class _Recorder(pulumi_mocks.MockMonitor):
+    """A monitor that keeps the raw requests: they show parents, providers, dependencies and options."""
+
+    def __init__(self) -> None:
+        super().__init__(_Echo())
+        self.recorded: list[RecordedResource] = []
+        self.outputs: dict[str, Any] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
+        response = super().RegisterResource(request)
+        if request.type != "pulumi:pulumi:Stack":
+            secrets: list[str] = []
+            inputs = _opened(rpc.deserialize_properties(request.object, keep_unknowns=True), "", secrets)
+            self.recorded.append(
+                RecordedResource(
+                    type=request.type,
+                    name=request.name,
+                    urn=response.urn,
+                    inputs=inputs,
+                    secrets=tuple(sorted(secrets)),
+                    parent=request.parent,
+                    provider=request.provider,
+                    depends_on=tuple(sorted(request.dependencies)),
+                    protect=request.protect,
+                    retain=request.retainOnDelete,
+                )
+            )
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
+        if "pulumi:pulumi:Stack" in request.urn:
+            self.outputs = _opened(rpc.deserialize_properties(request.outputs, keep_unknowns=True), "", [])
+        return super().RegisterResourceOutputs(request)
+
+
+def _opened(value: Any, path: str, secrets: list[str]) -> Any:  # noqa: ANN401 - a tree of JSON
+    """Open the secrets in a tree, note their paths, and make whole numbers integers again."""
+    if isinstance(value, dict):
+        if value.get(_SIGNATURE) == _SECRET:
+            secrets.append(path)
+            return _opened(value["value"], path, secrets)
+        return {key: _opened(child, f"{path}.{key}".lstrip("."), secrets) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_opened(child, f"{path}[{index}]", secrets) for index, child in enumerate(value)]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _ordered(recorded: list[RecordedResource]) -> Iterator[RecordedResource]:
+    """Give the resources so that each comes after what it depends on; otherwise as they were registered."""
+    left, done = list(recorded), set[str]()
+    known = {resource.urn for resource in recorded}
+    while left:
+        ready = next(resource for resource in left if set(resource.depends_on) & known <= done)
+        left.remove(ready)
+        done.add(ready.urn)
+        yield ready
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@contextmanager
+def _inside(directory: Path) -> Iterator[None]:
+    """Work in a directory, with it first on the module path, as the CLI runs the program."""
+    before, path = Path.cwd(), list(sys.path)
+    os.chdir(directory)
+    sys.path.insert(0, str(directory))
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        sys.path[:] = path
