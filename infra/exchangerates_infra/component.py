@@ -4,10 +4,12 @@ It leaves to others: the cluster, the registry, and the namespaces that Exchange
 """
 
 import pulumi
-import pulumi_kubernetes as k8s
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import Namespace, ServiceAccount
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from exchangerates.api import API_VERSION, KIND
-from exchangerates_infra.args import OperatorArgs
+from exchangerates_infra.args import OperatorArgs, RateArgs
 from exchangerates_infra.crd import custom_resource_definition, people_roles
 from exchangerates_infra.image import operator_image
 from exchangerates_infra.rbac import operator_rights
@@ -19,8 +21,8 @@ _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("
 class ExchangeRateOperator(pulumi.ComponentResource):
     """An operator with its CRD, rights, image, Deployment and the environment's own ExchangeRates.
 
-    Everything is on the Kubernetes provider of `opts.providers`. What is destroyed goes in this order: ExchangeRates,
-    Deployment, rights, CRD (with the users' ExchangeRates; garbage collection takes their ConfigMaps), namespace.
+    Everything is on the Kubernetes provider of `opts.providers`. Destroying takes the ExchangeRates first, then the
+    Deployment, then the rest; the CRD takes the users' ExchangeRates along, and garbage collection their ConfigMaps.
 
     Attributes:
         namespace: The operator's own namespace.
@@ -37,41 +39,37 @@ class ExchangeRateOperator(pulumi.ComponentResource):
     def __init__(self, name: str, args: OperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("exchange-rate-operator:index:ExchangeRateOperator", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        namespace = k8s.core.v1.Namespace(
-            f"{name}-namespace", metadata={"name": args.namespace, "labels": _RESTRICTED}, opts=child
+        namespace = Namespace(
+            f"{name}-namespace", metadata=ObjectMetaArgs(name=args.namespace, labels=_RESTRICTED), opts=child
         )
         inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
-        crd: list[pulumi.Resource] = []
-        if args.manage_crd:
-            crd.append(custom_resource_definition(name, child, retain=args.retain_crd))
-            people_roles(name, args.namespace, child)
-        account = k8s.core.v1.ServiceAccount(
-            f"{name}-account", metadata={"name": NAME, "namespace": args.namespace}, opts=inside
+        account = ServiceAccount(
+            f"{name}-account", metadata=ObjectMetaArgs(name=NAME, namespace=args.namespace), opts=inside
         )
-        needs: list[pulumi.Resource] = [
-            namespace,
-            *crd,
-            *operator_rights(name, account, args.namespace, args.watch_namespaces, child),
-        ]
+        needs: list[pulumi.Resource] = operator_rights(name, account, args.namespace, args.watch_namespaces, child)
+        if args.manage_crd:
+            keep = pulumi.ResourceOptions(parent=self, retain_on_delete=args.retain_crd)
+            needs.append(custom_resource_definition(name, keep))
+            people_roles(name, args.namespace, child)
         if args.api_key is not None:
             needs.append(api_key_secret(name, args.namespace, args.api_key, inside))
         image = operator_image(name, args.image, child)
         workload = deployment(
-            name, args, image, account.metadata["name"], pulumi.ResourceOptions(parent=self, depends_on=needs)
+            name,
+            args,
+            image,
+            account.metadata.name,
+            pulumi.ResourceOptions(parent=self, depends_on=[*needs, namespace]),
         )
-        rates = [
-            self._exchange_rate(name, args, index, [*crd, namespace, workload]) for index in range(len(args.rates))
-        ]
+        # After the Deployment: destroyed in reverse, they go while the operator and their kind are still there.
+        after = pulumi.ResourceOptions(parent=self, depends_on=[workload, *needs])
+        for rate in args.rates:
+            _exchange_rate(name, rate, after, wait=args.wait_for_rates)
 
-        self.namespace = namespace.metadata["name"]
+        self.namespace = namespace.metadata.name
         self.image = pulumi.Output.from_input(image.ref)
-        self.service_account = account.metadata["name"].apply(lambda account: f"{args.namespace}/{account}")
-        self.exchange_rates = pulumi.Output.all(
-            *[
-                rate.metadata["name"].apply(lambda made, where=spec.namespace: f"{where}/{made}")
-                for rate, spec in zip(rates, args.rates, strict=True)
-            ]
-        )
+        self.service_account = pulumi.Output.format("{0}/{1}", args.namespace, account.metadata.name)
+        self.exchange_rates = pulumi.Output.from_input([f"{rate.namespace}/{rate.name}" for rate in args.rates])
         self.register_outputs(
             {
                 "namespace": self.namespace,
@@ -81,16 +79,14 @@ class ExchangeRateOperator(pulumi.ComponentResource):
             }
         )
 
-    def _exchange_rate(
-        self, name: str, args: OperatorArgs, index: int, needs: list[pulumi.Resource]
-    ) -> k8s.apiextensions.CustomResource:
-        rate = args.rates[index]
-        wait = {"pulumi.com/waitFor": "condition=Ready"} if args.wait_for_rates else {}
-        return k8s.apiextensions.CustomResource(
-            f"{name}-rate-{rate.namespace}-{rate.name}",
-            api_version=API_VERSION,
-            kind=KIND,
-            metadata={"name": rate.name, "namespace": rate.namespace, "annotations": wait},
-            spec=dict(rate.spec),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
-        )
+
+def _exchange_rate(name: str, rate: RateArgs, opts: pulumi.ResourceOptions, *, wait: bool) -> CustomResource:
+    annotations = {"pulumi.com/waitFor": "condition=Ready"} if wait else None
+    return CustomResource(
+        f"{name}-rate-{rate.namespace}-{rate.name}",
+        api_version=API_VERSION,
+        kind=KIND,
+        metadata=ObjectMetaArgs(name=rate.name, namespace=rate.namespace, annotations=annotations),
+        spec=dict(rate.spec),
+        opts=opts,
+    )

@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 import yaml
+from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.rbac.v1 import ClusterRole, PolicyRuleArgs
 
 from exchangerates.api import CRD_NAME, GROUP, PLURAL
 
 CRD_FILE: Final = Path(__file__).parents[2] / "operator" / "exchangerates" / "crd.yaml"
-_ALL_VERBS: Final = ["create", "delete", "deletecollection", "patch", "update"]
+_READ: Final = ("get", "list", "watch")
+_WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
 
 
 def definition() -> dict[str, Any]:
@@ -19,29 +22,28 @@ def definition() -> dict[str, Any]:
     return body
 
 
-def custom_resource_definition(
-    name: str, opts: pulumi.ResourceOptions, *, retain: bool
-) -> k8s.apiextensions.v1.CustomResourceDefinition:
+def custom_resource_definition(name: str, opts: pulumi.ResourceOptions) -> CustomResourceDefinition:
     """Register the CRD; the provider has no awaiter for it, so it is told what to wait for."""
-    body = definition()
-    return k8s.apiextensions.v1.CustomResourceDefinition(
+    wait = {"pulumi.com/waitFor": "condition=Established"}
+    return CustomResourceDefinition(
         f"{name}-crd",
-        metadata={"name": CRD_NAME, "annotations": {"pulumi.com/waitFor": "condition=Established"}},
-        spec=body["spec"],
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=retain)),
+        metadata=ObjectMetaArgs(name=CRD_NAME, annotations=wait),
+        spec=definition()["spec"],
+        opts=opts,
     )
 
 
-def people_roles(name: str, prefix: str, opts: pulumi.ResourceOptions) -> None:
+def people_roles(name: str, namespace: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
     """Register ClusterRoles that the cluster's own view, edit and admin take up."""
-    for role, aggregate_to, verbs in (
-        ("view", ("view",), ["get", "list", "watch"]),
-        ("edit", ("edit", "admin"), ["get", "list", "watch", *_ALL_VERBS]),
-    ):
-        labels = {f"rbac.authorization.k8s.io/aggregate-to-{target}": "true" for target in aggregate_to}
-        k8s.rbac.v1.ClusterRole(
-            f"{name}-people-{role}",
-            metadata={"name": f"{prefix}:{role}", "labels": labels},
-            rules=[{"apiGroups": [GROUP], "resources": [PLURAL], "verbs": verbs}],
-            opts=opts,
+    roles: list[pulumi.Resource] = []
+    for role, targets, verbs in (("view", ("view",), _READ), ("edit", ("edit", "admin"), _READ + _WRITE)):
+        labels = {f"rbac.authorization.k8s.io/aggregate-to-{target}": "true" for target in targets}
+        roles.append(
+            ClusterRole(
+                f"{name}-people-{role}",
+                metadata=ObjectMetaArgs(name=f"{namespace}:{role}", labels=labels),
+                rules=[PolicyRuleArgs(api_groups=[GROUP], resources=[PLURAL], verbs=list(verbs))],
+                opts=opts,
+            )
         )
+    return roles

@@ -1,53 +1,69 @@
 """The operator's own rights: one rule per need, no wildcard."""
 
-from typing import Any, Final
+from typing import Final
 
 import pulumi
-import pulumi_kubernetes as k8s
+from pulumi_kubernetes.core.v1 import ServiceAccount
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.rbac.v1 import (
+    ClusterRole,
+    ClusterRoleBinding,
+    PolicyRuleArgs,
+    Role,
+    RoleBinding,
+    RoleRefArgs,
+    SubjectArgs,
+)
 
 from exchangerates.api import GROUP, PLURAL
 
-RULES: Final[list[dict[str, Any]]] = [
-    # List and watch for the work, get before a ConfigMap is made again; patch takes off the finalizer that the
-    # tutorial's operator left.
-    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["get", "list", "watch", "patch"]},
-    {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
-    # Publishing, repairing, taking up (get) and removing a renamed target (delete).
-    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch", "create", "patch", "delete"]},
-    # Transitions of Ready.
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
-]
+_RBAC_GROUP: Final = "rbac.authorization.k8s.io"
+
+
+def _rules() -> list[PolicyRuleArgs]:
+    return [
+        # List and watch for the work, get before a ConfigMap is made again; patch takes off the finalizer that the
+        # tutorial's operator left.
+        PolicyRuleArgs(api_groups=[GROUP], resources=[PLURAL], verbs=["get", "list", "watch", "patch"]),
+        PolicyRuleArgs(api_groups=[GROUP], resources=[f"{PLURAL}/status"], verbs=["patch"]),
+        # Publishing (create, patch), repairing (list, watch), taking up (get), removing a renamed target (delete).
+        PolicyRuleArgs(
+            api_groups=[""], resources=["configmaps"], verbs=["get", "list", "watch", "create", "patch", "delete"]
+        ),
+        # Transitions of Ready.
+        PolicyRuleArgs(api_groups=[""], resources=["events"], verbs=["create"]),
+    ]
 
 
 def operator_rights(
     name: str,
-    account: k8s.core.v1.ServiceAccount,
+    account: ServiceAccount,
     namespace: str,
     watched: tuple[str, ...],
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
     """Register the rights, in the whole cluster or in the watched namespaces only; give the bindings."""
-    subjects = [{"kind": "ServiceAccount", "name": account.metadata["name"], "namespace": namespace}]
+    subjects = [SubjectArgs(kind="ServiceAccount", name=account.metadata.name, namespace=namespace)]
     role_name = f"{namespace}:operator"
     if not watched:
-        role = k8s.rbac.v1.ClusterRole(f"{name}-rights", metadata={"name": role_name}, rules=RULES, opts=opts)
-        binding = k8s.rbac.v1.ClusterRoleBinding(
+        role = ClusterRole(f"{name}-rights", metadata=ObjectMetaArgs(name=role_name), rules=_rules(), opts=opts)
+        binding = ClusterRoleBinding(
             f"{name}-rights",
-            metadata={"name": role_name},
-            role_ref={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role.metadata["name"]},
+            metadata=ObjectMetaArgs(name=role_name),
+            role_ref=RoleRefArgs(api_group=_RBAC_GROUP, kind="ClusterRole", name=role.metadata.name),
             subjects=subjects,
             opts=opts,
         )
         return [binding]
     bindings: list[pulumi.Resource] = []
     for target in watched:
-        metadata = {"name": role_name, "namespace": target}
-        local = k8s.rbac.v1.Role(f"{name}-rights-{target}", metadata=metadata, rules=RULES, opts=opts)
+        metadata = ObjectMetaArgs(name=role_name, namespace=target)
+        local = Role(f"{name}-rights-{target}", metadata=metadata, rules=_rules(), opts=opts)
         bindings.append(
-            k8s.rbac.v1.RoleBinding(
+            RoleBinding(
                 f"{name}-rights-{target}",
                 metadata=metadata,
-                role_ref={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": local.metadata["name"]},
+                role_ref=RoleRefArgs(api_group=_RBAC_GROUP, kind="Role", name=local.metadata.name),
                 subjects=subjects,
                 opts=opts,
             )

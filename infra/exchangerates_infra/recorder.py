@@ -1,6 +1,7 @@
 """Runs the unchanged program under Pulumi's mock monitor and records what it registers.
 
-For a machine without the Pulumi CLI: what was recorded can be applied to an API server in order, and taken down in reverse.
+For a machine without the Pulumi CLI: what was recorded can be applied to an API server in order, and taken down in
+reverse.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import os
 import runpy
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +20,13 @@ import yaml
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime import rpc
 from pulumi.runtime.config import set_all_config
+from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from exchangerates_infra.stack_config import PROJECT
+from exchangerates_infra.config_reader import PROJECT
 
 ROOT: Final = Path(__file__).parents[2]
 _KUBERNETES: Final = "kubernetes:"
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
-"""The SDK's public marks for a wrapped value and, among those, for a secret."""
 
 
 @dataclass(frozen=True)
@@ -107,21 +107,38 @@ def record(stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...
         Exception: Whatever else the program raises.
     """
     recorder = _Recorder()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def give_loop() -> None:
+        # The mock monitor wants a loop in each of its threads; one that it makes itself is never closed.
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
 
     async def run() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(initializer=give_loop))
         pulumi_mocks.set_mocks(_Echo(), PROJECT, stack, preview=False, monitor=recorder)
+        # Setting mocks opens and closes a stack of its own, whose outputs nobody could add to.
+        set_root_resource(None)  # type: ignore[arg-type] # as before any stack
         set_all_config(dict(values), list(secret_keys))
-        await run_in_stack(lambda: runpy.run_path(".", run_name="__main__") and None)
+        await run_in_stack(_run_program)
 
-    with _inside(ROOT / "infra"):
-        asyncio.run(run())
+    try:
+        with _inside(ROOT / "infra"):
+            asyncio.run(run())
+    finally:
+        for loop in loops:
+            loop.close()
     return Recording(tuple(_ordered(recorder.recorded)), recorder.outputs)
+
+
+def _run_program() -> None:
+    runpy.run_path(".", run_name="__main__")
 
 
 class _Echo(pulumi_mocks.Mocks):
     """Answers every registration with its own inputs, as a provider would at the least."""
 
-    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], None]:  # noqa: ARG002 - the SDK's signature
         return {}, None
 
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -141,7 +158,7 @@ class _Recorder(pulumi_mocks.MockMonitor):
         self.outputs: dict[str, Any] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
-        response = super().RegisterResource(request)
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK's is untyped
         if request.type != "pulumi:pulumi:Stack":
             secrets: list[str] = []
             inputs = _opened(rpc.deserialize_properties(request.object, keep_unknowns=True), "", secrets)
@@ -163,14 +180,14 @@ class _Recorder(pulumi_mocks.MockMonitor):
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
         if "pulumi:pulumi:Stack" in request.urn:
-            self.outputs = _opened(rpc.deserialize_properties(request.outputs, keep_unknowns=True), "", [])
-        return super().RegisterResourceOutputs(request)
+            self.outputs |= _opened(rpc.deserialize_properties(request.outputs, keep_unknowns=True), "", [])
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call] # the SDK's is untyped
 
 
 def _opened(value: Any, path: str, secrets: list[str]) -> Any:  # noqa: ANN401 - a tree of JSON
     """Open the secrets in a tree, note their paths, and make whole numbers integers again."""
     if isinstance(value, dict):
-        if value.get(_SIGNATURE) == _SECRET:
+        if value.get(rpc._special_sig_key) == rpc._special_secret_sig:  # noqa: SLF001 - the SDK has no public reader
             secrets.append(path)
             return _opened(value["value"], path, secrets)
         return {key: _opened(child, f"{path}.{key}".lstrip("."), secrets) for key, child in value.items()}
@@ -182,8 +199,8 @@ def _opened(value: Any, path: str, secrets: list[str]) -> Any:  # noqa: ANN401 -
 
 
 def _ordered(recorded: list[RecordedResource]) -> Iterator[RecordedResource]:
-    """Give the resources so that each comes after what it depends on; otherwise as they were registered."""
-    left, done = list(recorded), set[str]()
+    """Give the resources so that each comes after what it depends on, and otherwise in the order of their urns."""
+    left, done = sorted(recorded, key=lambda resource: resource.urn), set[str]()
     known = {resource.urn for resource in recorded}
     while left:
         ready = next(resource for resource in left if set(resource.depends_on) & known <= done)

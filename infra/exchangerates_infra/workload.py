@@ -1,10 +1,28 @@
 """The operator's Deployment, with the Secret that holds its API key."""
 
 import hashlib
-from typing import Any, Final
+from typing import Final
 
 import pulumi
-import pulumi_kubernetes as k8s
+from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
+from pulumi_kubernetes.core.v1 import (
+    CapabilitiesArgs,
+    ContainerArgs,
+    ContainerPortArgs,
+    EnvVarArgs,
+    EnvVarSourceArgs,
+    HTTPGetActionArgs,
+    PodSecurityContextArgs,
+    PodSpecArgs,
+    PodTemplateSpecArgs,
+    ProbeArgs,
+    ResourceRequirementsArgs,
+    SeccompProfileArgs,
+    Secret,
+    SecretKeySelectorArgs,
+    SecurityContextArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from exchangerates.api import GROUP, Env
 from exchangerates_infra.args import OperatorArgs
@@ -14,78 +32,83 @@ NAME: Final = "exchange-rate-operator"
 LABELS: Final = {"app.kubernetes.io/name": NAME}
 PORT: Final = 8080
 UID: Final = 65532
-SECRET_KEY: Final = "exchangeratesapi-key"  # noqa: S105 - the name of the Secret's key
+API_KEY: Final = "exchangeratesapi-key"
+"""The name of the Secret's entry."""
 
 
-def api_key_secret(
-    name: str, namespace: str, api_key: pulumi.Input[str], opts: pulumi.ResourceOptions
-) -> k8s.core.v1.Secret:
+def api_key_secret(name: str, namespace: str, api_key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> Secret:
     """Register the Secret with the API key."""
-    return k8s.core.v1.Secret(
-        f"{name}-api-key", metadata={"name": NAME, "namespace": namespace}, string_data={SECRET_KEY: api_key}, opts=opts
-    )
+    metadata = ObjectMetaArgs(name=NAME, namespace=namespace)
+    return Secret(f"{name}-api-key", metadata=metadata, string_data={API_KEY: api_key}, opts=opts)
 
 
 def deployment(
     name: str, args: OperatorArgs, image: OperatorImage, account: pulumi.Input[str], opts: pulumi.ResourceOptions
-) -> k8s.apps.v1.Deployment:
-    """Register the Deployment: one replica, never two at once, restricted by the strictest Pod Security standard."""
-    annotations: dict[str, pulumi.Input[str]] = {}
-    if image.digest is not None:
-        annotations[f"{GROUP}/image-digest"] = image.digest
-    if args.api_key is not None:
-        # A changed key has to roll the Pod: environment variables are read at its start.
-        annotations[f"{GROUP}/api-key-sha256"] = pulumi.Output.from_input(args.api_key).apply(
-            lambda key: hashlib.sha256(key.encode()).hexdigest()
-        )
-    skip = {} if args.wait_for_rollout else {"pulumi.com/skipAwait": "true"}
-    return k8s.apps.v1.Deployment(
+) -> Deployment:
+    """Register the Deployment: one replica, never two at once, within the restricted Pod Security standard."""
+    # Without a node it never becomes available, so neither an update nor a destroy may wait for it.
+    skip = None if args.wait_for_rollout else {"pulumi.com/skipAwait": "true"}
+    return Deployment(
         f"{name}-deployment",
-        metadata={"name": NAME, "namespace": args.namespace, "labels": LABELS, "annotations": skip},
-        spec={
-            "replicas": 1,
-            "strategy": {"type": "Recreate"},
-            "selector": {"matchLabels": LABELS},
-            "template": {
-                "metadata": {"labels": LABELS, "annotations": annotations},
-                "spec": {
-                    "serviceAccountName": account,
-                    "terminationGracePeriodSeconds": 10,
-                    "securityContext": {
-                        "runAsNonRoot": True,
-                        "runAsUser": UID,
-                        "runAsGroup": UID,
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
-                    "containers": [_container(args, image)],
-                },
-            },
-        },
+        metadata=ObjectMetaArgs(name=NAME, namespace=args.namespace, labels=LABELS, annotations=skip),
+        spec=DeploymentSpecArgs(
+            replicas=1,
+            strategy=DeploymentStrategyArgs(type="Recreate"),
+            selector=LabelSelectorArgs(match_labels=LABELS),
+            template=PodTemplateSpecArgs(
+                metadata=ObjectMetaArgs(labels=LABELS, annotations=_rolled_by(args, image)),
+                spec=PodSpecArgs(
+                    service_account_name=account,
+                    termination_grace_period_seconds=10,
+                    security_context=PodSecurityContextArgs(
+                        run_as_non_root=True,
+                        run_as_user=UID,
+                        run_as_group=UID,
+                        seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
+                    ),
+                    containers=[_container(args, image)],
+                ),
+            ),
+        ),
         opts=opts,
     )
 
 
-def _container(args: OperatorArgs, image: OperatorImage) -> dict[str, Any]:
-    environment: list[dict[str, Any]] = [{"name": str(k), "value": v} for k, v in sorted(args.environment.items()) if v]
+def _rolled_by(args: OperatorArgs, image: OperatorImage) -> dict[str, pulumi.Input[str]]:
+    """Give annotations that change with what the Pod reads only at its start."""
+    annotations: dict[str, pulumi.Input[str]] = {}
+    if image.digest is not None:
+        annotations[f"{GROUP}/image-digest"] = image.digest
     if args.api_key is not None:
-        source = {"secretKeyRef": {"name": NAME, "key": SECRET_KEY}}
-        environment.append({"name": str(Env.EXCHANGERATESAPI_KEY), "valueFrom": source})
-    return {
-        "name": "operator",
-        "image": image.ref,
-        "imagePullPolicy": "IfNotPresent",
-        "env": environment,
-        "ports": [{"name": "http", "containerPort": PORT}],
-        # The first list of a large cluster takes its time; a failing start-up probe means no answer at all.
-        "startupProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 2, "failureThreshold": 60},
-        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 20, "timeoutSeconds": 5},
-        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 5, "timeoutSeconds": 5},
+        annotations[f"{GROUP}/api-key-sha256"] = pulumi.Output.from_input(args.api_key).apply(
+            lambda key: hashlib.sha256(key.encode()).hexdigest()
+        )
+    return annotations
+
+
+def _container(args: OperatorArgs, image: OperatorImage) -> ContainerArgs:
+    environment = [EnvVarArgs(name=str(key), value=value) for key, value in sorted(args.environment.items()) if value]
+    if args.api_key is not None:
+        source = EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=NAME, key=API_KEY))
+        environment.append(EnvVarArgs(name=str(Env.EXCHANGERATESAPI_KEY), value_from=source))
+    alive = HTTPGetActionArgs(path="/healthz", port="http")
+    ready = HTTPGetActionArgs(path="/readyz", port="http")
+    return ContainerArgs(
+        name="operator",
+        image=image.ref,
+        image_pull_policy="IfNotPresent",
+        env=environment,
+        ports=[ContainerPortArgs(name="http", container_port=PORT)],
+        # Two minutes to start: the operator itself gives up after one without its CRD.
+        startup_probe=ProbeArgs(http_get=alive, period_seconds=2, failure_threshold=60),
+        liveness_probe=ProbeArgs(http_get=alive, period_seconds=20, timeout_seconds=5),
+        readiness_probe=ProbeArgs(http_get=ready, period_seconds=5, timeout_seconds=5),
         # No CPU limit: throttling would make probes fail under load. Memory: about 60 MB with no objects, and 110 MB
         # more with ten thousand.
-        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-    }
+        resources=ResourceRequirementsArgs(requests={"cpu": "50m", "memory": "96Mi"}, limits={"memory": "384Mi"}),
+        security_context=SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=CapabilitiesArgs(drop=["ALL"]),
+        ),
+    )

@@ -1,0 +1,138 @@
+"""Reads a stack's values one by one and collects the mistakes, so that all are told at once."""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+import pulumi
+
+from exchangerates.api import PROVIDERS
+from exchangerates.errors import InvalidSpec
+from exchangerates.spec import Defaults, parse_spec
+
+PROJECT: Final = "exchange-rate-operator"
+EXAMPLE: Final = Defaults("EUR", PROVIDERS, 3600.0, 168 * 3600.0)
+"""Defaults for checking a spec when only its form matters."""
+_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class StackConfigError(pulumi.RunError):
+    """The stack's config has mistakes; the text lists them all."""
+
+
+class ConfigReader:
+    """Reads values and collects the mistakes."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self._mistakes: dict[str, None] = {}
+
+    def mistake(self, key: str, value: object, write: str) -> None:
+        """Note a mistake: the key, the value, and what to write instead."""
+        shown = value if isinstance(value, str) else json.dumps(value)
+        self._mistakes[f"{PROJECT}:{key}: {shown!r}: write {write}"] = None
+
+    def unknown(self, known: Collection[str]) -> None:
+        """Note the keys that nobody knows, with the most similar known one."""
+        for key in sorted(self._values.keys() - set(known)):
+            near = difflib.get_close_matches(key, known, 1) or sorted(known)
+            self._mistakes[f"{PROJECT}:{key}: no such key; write {' or '.join(near)}"] = None
+
+    def raise_mistakes(self) -> None:
+        """Raise what was noted, if anything was.
+
+        Raises:
+            StackConfigError: There are mistakes.
+        """
+        if self._mistakes:
+            listed = "\n".join(f"  - {mistake}" for mistake in self._mistakes)
+            raise StackConfigError(f"Pulumi.<stack>.yaml needs these corrections, nothing was changed:\n{listed}")
+
+    def text(self, key: str, default: str) -> str:
+        """Give a text; an empty one means the default."""
+        return str(self._values.get(key) or default)
+
+    def boolean(self, key: str, *, default: bool) -> bool:
+        """Give a boolean."""
+        return self.choice(key, str(default).lower(), ("true", "false")) == "true"
+
+    def choice(self, key: str, default: str, choices: Sequence[str]) -> str:
+        """Give one of some texts."""
+        value = self.text(key, default)
+        if value not in choices:
+            self.mistake(key, value, f"one of {', '.join(choices)}")
+        return value
+
+    def field(self, key: str, field: str, default: str) -> str:
+        """Read a default for one field of a spec, by the rules that objects have to keep."""
+        value = self.text(key, default)
+        try:
+            parse_spec("defaults", {"currency": "EUR", field: value}, EXAMPLE)
+        except InvalidSpec as error:
+            self.mistake(key, value, str(error).partition(": ")[2].partition("write ")[2] or str(error))
+        return value
+
+    def dns_label(self, key: str, default: str) -> str:
+        """Give a namespace's name."""
+        value = self.text(key, default)
+        if not _DNS_LABEL.fullmatch(value):
+            self.mistake(key, value, "a namespace's name: lower-case letters, digits and '-', at most 63")
+        return value
+
+    def dns_labels(self, key: str) -> list[str]:
+        """Give namespaces' names, each once."""
+        names = self.items(key)
+        if not all(isinstance(name, str) and _DNS_LABEL.fullmatch(name) for name in names) or len(set(names)) < len(
+            names
+        ):
+            self.mistake(key, names, "namespaces' names, each once")
+            return []
+        return names
+
+    def choices(self, key: str, default: list[str], choices: Sequence[str]) -> list[str]:
+        """Give some of some texts, each once, in the order in which they stand."""
+        names = self.items(key) if self._values.get(key) else default
+        texts = [name for name in names if isinstance(name, str)]
+        if not names or not set(texts) <= set(choices) or len(set(texts)) < len(names):
+            self.mistake(key, names, f"some of {', '.join(choices)}, each once")
+        return texts
+
+    def items(self, key: str) -> list[Any]:
+        """Give a list."""
+        value = self._json(key, [])
+        if not isinstance(value, list):
+            self.mistake(key, value, "a list")
+            return []
+        return value
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """Give an object."""
+        value = self._json(key, {})
+        if not isinstance(value, dict):
+            self.mistake(key, value, "an object")
+            return {}
+        return value
+
+    def by_provider(self, key: str, what: str, check: Callable[[str], object]) -> dict[str, str]:
+        """Give values by rate provider, each checked by a function that raises ValueError."""
+        values = self.mapping(key)
+        for name, value in values.items():
+            if name not in PROVIDERS:
+                self.mistake(f"{key}.{name}", value, f"it below one of {', '.join(PROVIDERS)}")
+            try:
+                check(str(value))
+            except ValueError:
+                self.mistake(f"{key}.{name}", value, what)
+        return {name: str(value) for name, value in values.items()}
+
+    def _json(self, key: str, default: object) -> Any:  # noqa: ANN401 - JSON is what it is
+        text = self._values.get(key)
+        if not text:
+            return default
+        try:
+            return json.loads(text)
+        except ValueError:
+            self.mistake(key, text, "JSON, or set it as a list or an object in the stack file")
+            return default

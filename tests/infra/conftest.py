@@ -1,0 +1,61 @@
+"""The program under Pulumi's mock monitor, each stack file recorded once."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from exchangerates_infra.config_reader import PROJECT
+from exchangerates_infra.recorder import ROOT, RecordedResource, Recording, record, stack_file_values
+
+STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+
+Program = Callable[..., Recording]
+
+
+@cache
+def recorded(stack: str) -> Recording:
+    """Give what a stack file registers."""
+    return record(stack, stack_file_values(stack))
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> str:
+    """Each stack file's name in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def recording(stack: str) -> Recording:
+    """Each stack file's recording in turn."""
+    return recorded(stack)
+
+
+@pytest.fixture
+def program() -> Program:
+    """Run the program for the prod stack with some of its values replaced; `secret` names keys that are encrypted."""
+
+    def run(*, secret: tuple[str, ...] = (), **values: str) -> Recording:
+        changed = {f"{PROJECT}:{key}": value for key, value in values.items()}
+        return record("prod", stack_file_values("prod") | changed, secret_keys=tuple(f"{PROJECT}:{k}" for k in secret))
+
+    return run
+
+
+def of_kind(recording: Recording, kind: str) -> list[RecordedResource]:
+    """Give the recorded resources of one Kubernetes kind."""
+    return [resource for resource in recording.resources if resource.type.endswith(f":{kind}")]
+
+
+def container(recording: Recording) -> dict[str, Any]:
+    """Give the operator's container."""
+    (deployment,) = of_kind(recording, "Deployment")
+    found: dict[str, Any] = deployment.inputs["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def environment(recording: Recording) -> dict[str, str]:
+    """Give the operator's environment without what comes from Secrets."""
+    return {entry["name"]: entry["value"] for entry in container(recording)["env"] if "value" in entry}

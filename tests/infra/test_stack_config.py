@@ -1,0 +1,114 @@
+"""The stack's config: what is refused, and that everything wrong is told at once."""
+
+import json
+
+import pytest
+import yaml
+from tests.infra.conftest import Program
+
+from exchangerates_infra.config_reader import PROJECT, StackConfigError
+from exchangerates_infra.recorder import ROOT
+from exchangerates_infra.stack_config import KEYS, StackConfig
+
+GOOD = {"kubeContext": "kind-kind"}
+
+
+def test_a_context_is_enough() -> None:
+    """Everything else has a default."""
+    config = StackConfig.parse(GOOD)
+    assert config.kube_context == "kind-kind"
+    assert config.kubeconfig is None
+    assert config.operator.namespace == "exchange-rate-operator"
+    assert config.operator.rates == ()
+
+
+def test_the_projects_defaults_are_the_codes_defaults() -> None:
+    """What the CLI fills in from Pulumi.yaml is what the component does without it."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    filled = {
+        key: entry["default"] if isinstance(entry["default"], str) else json.dumps(entry["default"])
+        for key, entry in declared.items()
+    }
+    assert StackConfig.parse(filled | GOOD) == StackConfig.parse(GOOD)
+
+
+def test_every_key_is_declared_with_a_type_and_a_description() -> None:
+    """`Pulumi.yaml` and the code know the same keys, and every one has a default: the CLI demands the others."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    assert set(declared) == KEYS
+    for key, entry in declared.items():
+        assert entry["type"] in {"string", "boolean", "array", "object"}, key
+        assert len(entry["description"]) > 10, key
+        assert "default" in entry, key
+
+
+def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
+    """The preview stops instead of touching whatever cluster happens to be current."""
+    with pytest.raises(StackConfigError, match="kubeContext"):
+        StackConfig.parse({})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        pytest.param("baseCurrency", "eur", "three capital letters", id="lower-case base"),
+        pytest.param("refreshInterval", "7d", "such as 90s, 30m, 1h", id="days"),
+        pytest.param("refreshInterval", "1s", "from 1m to 720h", id="too short"),
+        pytest.param("maxAge", "soon", "such as 90s, 30m, 1h", id="no duration"),
+        pytest.param("providers", '["fixer"]', "frankfurter, ecb, exchangeratesapi", id="unknown provider"),
+        pytest.param("providers", '["ecb", "ecb"]', "each once", id="provider twice"),
+        pytest.param("providers", "ecb", "JSON", id="a provider that is no list"),
+        pytest.param("logLevel", "verbose", "DEBUG, INFO", id="log level"),
+        pytest.param("waitForRates", "yes", "true, false", id="boolean"),
+        pytest.param("namespace", "My_Namespace", "lower-case letters", id="namespace"),
+        pytest.param("watchNamespaces", '["a", "a"]', "each once", id="namespace twice"),
+        pytest.param("image", '{"name": "x"}', "ref, repository", id="unknown image key"),
+        pytest.param("image", '{"platforms": ["linux/arm64"]}', "repository", id="platforms of a loaded image"),
+        pytest.param("minFetchIntervals", '{"ecb": "often"}', "a duration", id="interval"),
+        pytest.param("minFetchIntervals", '{"fixer": "8h"}', "frankfurter, ecb", id="interval of nobody"),
+        pytest.param("providerUrls", '{"ecb": "ftp://x"}', "an address", id="address"),
+        pytest.param("rates", '[{"currency": "usd"}]', "three capital letters", id="rate's currency"),
+        pytest.param("rates", '[{"curency": "USD"}]', "keys of name, namespace, currency", id="rate's key"),
+        pytest.param("rates", '["USD"]', "an object", id="a rate that is no object"),
+        pytest.param("rates", '[{"currency": "USD"}, {"currency": "USD"}]', "another name", id="rate twice"),
+        pytest.param(
+            "rates", '[{"currency": "USD", "provider": "exchangeratesapi"}]', "this stack's", id="not enabled"
+        ),
+        pytest.param("exchangeratesapiKey", "planted-key", "--secret", id="key in plain text"),
+        pytest.param("providers", '["exchangeratesapi"]', "exchangeratesapiKey", id="no key"),
+        pytest.param("intervall", "1h", "no such key", id="unknown key"),
+    ],
+)
+def test_a_mistake_names_its_key_and_what_to_write(key: str, value: str, told: str) -> None:
+    """The text says which key, which value, and what to write."""
+    with pytest.raises(StackConfigError) as caught:
+        StackConfig.parse(GOOD | {key: value})
+    assert f"{PROJECT}:{key}" in str(caught.value)
+    assert told in str(caught.value)
+    assert "planted-key" not in str(caught.value)
+
+
+def test_an_unknown_key_brings_the_nearest_known_one() -> None:
+    """A typing mistake is told with what was meant."""
+    with pytest.raises(StackConfigError, match="refreshIntervall: no such key; write refreshInterval"):
+        StackConfig.parse(GOOD | {"refreshIntervall": "1h"})
+
+
+def test_all_mistakes_come_at_once() -> None:
+    """Nobody corrects a stack file one preview at a time."""
+    with pytest.raises(StackConfigError) as caught:
+        StackConfig.parse({"baseCurrency": "eur", "maxAge": "7d", "rates": '[{"currency": "usd"}]', "unknown": "x"})
+    for key in ("kubeContext", "baseCurrency", "maxAge", "rates[0].currency", "unknown"):
+        assert f"{PROJECT}:{key}" in str(caught.value)
+
+
+def test_a_rate_outside_the_watched_namespaces_would_never_be_served() -> None:
+    """It is refused before the cluster is touched."""
+    with pytest.raises(StackConfigError, match="one of watchNamespaces: shop"):
+        StackConfig.parse(GOOD | {"watchNamespaces": '["shop"]', "rates": '[{"currency": "USD"}]'})
+
+
+def test_the_program_stops_before_it_registers_anything(program: Program) -> None:
+    """A bad config is the same clear error when the whole program runs."""
+    with pytest.raises(StackConfigError, match="baseCurrency: 'eur'"):
+        program(baseCurrency="eur")
