@@ -75,7 +75,6 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
             "rates", '[{"currency": "USD", "provider": "exchangeratesapi"}]', "this stack's", id="not enabled"
         ),
         pytest.param("exchangeratesapiKey", "planted-key", "--secret", id="key in plain text"),
-        pytest.param("providers", '["exchangeratesapi"]', "exchangeratesapiKey", id="no key"),
         pytest.param("intervall", "1h", "no such key", id="unknown key"),
     ],
 )
@@ -86,6 +85,12 @@ def test_a_mistake_names_its_key_and_what_to_write(key: str, value: str, told: s
     assert f"{PROJECT}:{key}" in str(caught.value)
     assert told in str(caught.value)
     assert "planted-key" not in str(caught.value)
+
+
+def test_a_provider_that_needs_a_key_asks_for_it() -> None:
+    """The stack file says how to set it."""
+    with pytest.raises(StackConfigError, match="exchangeratesapiKey: '': write the key with `pulumi config set --sec"):
+        StackConfig.parse(GOOD | {"providers": '["exchangeratesapi"]'})
 
 
 def test_an_unknown_key_brings_the_nearest_known_one() -> None:
