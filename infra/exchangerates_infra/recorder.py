@@ -81,16 +81,23 @@ class Recording:
         return [manifest for resource in self.resources if (manifest := resource.manifest()) is not None]
 
 
-def stack_file_values(stack: str, root: Path = ROOT) -> dict[str, str]:
+def stack_file_values(stack: str, overrides: Mapping[str, object] | None = None) -> dict[str, str]:
     """Give a stack file's values as the CLI hands them to the program: text, with objects and lists as JSON.
 
     The project's defaults are in it; a secret is not, since only the CLI can open it.
+
+    Args:
+        stack: The name of the stack file.
+        overrides: Values in place of the file's, by key without the project's name.
     """
-    project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    project = _yaml("Pulumi.yaml")["config"]
     values = {f"{PROJECT}:{key}": entry["default"] for key, entry in project.items() if "default" in entry}
-    values |= yaml.safe_load((root / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+    values |= _yaml(f"Pulumi.{stack}.yaml")["config"]
+    values |= {f"{PROJECT}:{key}": value for key, value in (overrides or {}).items()}
     return {
-        key: _as_text(value) for key, value in values.items() if not (isinstance(value, dict) and "secure" in value)
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in values.items()
+        if not (isinstance(value, dict) and "secure" in value)
     }
 
 
@@ -209,8 +216,9 @@ def _ordered(recorded: list[RecordedResource]) -> Iterator[RecordedResource]:
         yield ready
 
 
-def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _yaml(name: str) -> dict[str, Any]:
+    body: dict[str, Any] = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+    return body
 
 
 @contextmanager

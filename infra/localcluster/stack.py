@@ -1,7 +1,7 @@
-"""Applies what the Pulumi program registers to an API server, where the Pulumi CLI is not there to do it.
+"""Applies the objects of a stack to an API server, where the Pulumi CLI is not there to do it.
 
-The program is run unchanged under the mock monitor; what it registered is applied in order, what an earlier run applied
-and this one does not is removed, and taking it down goes the other way round.
+They are applied in order, what an earlier run applied and this one does not is removed, and taking them down goes the
+other way round.
 """
 
 import functools
@@ -10,26 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from exchangerates_infra.config_reader import PROJECT
-from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.client import Client, Reference
 from localcluster.errors import LocalClusterError
 from localcluster.processes import wait_until
 
-STACK: Final = "local"
 GONE_WITHIN_S: Final = 60.0
 READY_WITHIN_S: Final = 30.0
-
-
-def recorded_stack(overrides: Mapping[str, str], stack: str = STACK) -> Recording:
-    """Run the program for a stack, with some of its file's values replaced.
-
-    Args:
-        overrides: Values as text, by key without the project's name; objects and lists are JSON.
-        stack: The name of the stack file.
-    """
-    changed = {f"{PROJECT}:{key}": value for key, value in overrides.items()}
-    return record(stack, stack_file_values(stack) | changed)
 
 
 class AppliedStack:

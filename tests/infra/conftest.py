@@ -38,8 +38,7 @@ def program() -> Program:
     """Run the program for the prod stack with some of its values replaced; `secret` names keys that are encrypted."""
 
     def run(*, secret: tuple[str, ...] = (), **values: str) -> Recording:
-        changed = {f"{PROJECT}:{key}": value for key, value in values.items()}
-        return record("prod", stack_file_values("prod") | changed, secret_keys=tuple(f"{PROJECT}:{k}" for k in secret))
+        return record("prod", stack_file_values("prod", values), secret_keys=tuple(f"{PROJECT}:{k}" for k in secret))
 
     return run
 

@@ -1,0 +1,53 @@
+"""A real Kubernetes control plane on this machine, with the operator at work on it."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from localcluster import commands
+from localcluster.errors import LocalClusterError
+from localcluster.workspace import STATE, command_line
+
+
+def main() -> int:
+    """Run one command; give the exit code."""
+    parser = argparse.ArgumentParser(prog="localcluster", description=__doc__)
+    parser.add_argument("--state", type=Path, default=STATE, help="where the cluster is kept (default: %(default)s)")
+    actions = parser.add_subparsers(dest="action", required=True)
+    up = actions.add_parser("up", help="start what does not run, apply the stack, show the rates")
+    up.add_argument(
+        "--stand-in", action="store_true", help="take rates from the stand-in also where there is a network"
+    )
+    up.add_argument("--without-pulumi", action="store_true", help="apply the stack without the Pulumi CLI")
+    actions.add_parser("status", help="show the components, the operator and the rates")
+    logs = actions.add_parser("logs", help="print a log")
+    logs.add_argument("component", nargs="?", default="operator", choices=commands.LOGS, help="(default: operator)")
+    actions.add_parser("kubeconfig", help="print the path of the kubeconfig file")
+    down = actions.add_parser("down", help="stop everything; the data stays for the next `up`")
+    down.add_argument("--purge", action="store_true", help="forget the data too")
+    arguments = parser.parse_args()
+    cluster = commands.LocalCluster(arguments.state.resolve())
+    actions_by_name = {
+        "up": lambda: cluster.up(stand_in=arguments.stand_in, without_pulumi=arguments.without_pulumi),
+        "status": cluster.status,
+        "logs": lambda: cluster.logs(arguments.component),
+        "kubeconfig": cluster.kubeconfig,
+        "down": lambda: cluster.down(purge_data=arguments.purge),
+    }
+    try:
+        return actions_by_name[arguments.action]()
+    except LocalClusterError as error:
+        sys.stderr.write(f"localcluster: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "\nlocalcluster: interrupted; what was done is kept. "
+            f"`{command_line()} up` goes on from there, `{command_line()} down` stops what runs.\n"
+        )
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

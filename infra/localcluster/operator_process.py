@@ -1,0 +1,125 @@
+"""The operator as a process beside a control plane that has no node, with what the Deployment would give its Pod."""
+
+import base64
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+
+from exchangerates import api
+from exchangerates_infra.recorder import ROOT
+from exchangerates_infra.workload import NAME
+from localcluster.client import Client, Reference
+from localcluster.control_plane import ControlPlane
+from localcluster.errors import LocalClusterError
+from localcluster.kubeconfig import write_private
+from localcluster.processes import Process, wait_until
+from localcluster.workspace import remembered_port
+
+READY_WITHIN_S: Final = 90.0
+_SOURCES: Final = ROOT / "operator" / "exchangerates"
+
+
+class OperatorProcess:
+    """The operator of one cluster.
+
+    Args:
+        state: The cluster's directory.
+        control_plane: The running control plane.
+    """
+
+    def __init__(self, state: Path, control_plane: ControlPlane) -> None:
+        self.process = Process(state, "operator")
+        self._state = state
+        self._control_plane = control_plane
+
+    @property
+    def address(self) -> str:
+        """Where health and metrics are served, as host and port; empty before the first start."""
+        file = self._state / "operator.port"
+        return f"127.0.0.1:{file.read_text(encoding='utf-8')}" if file.exists() else ""
+
+    def start(self, namespace: str) -> bool:
+        """Start it as the Deployment says, under its own service account; False where it runs so already.
+
+        Raises:
+            LocalClusterError: It does not become ready; its last lines are in the text.
+        """
+        with Client(self._control_plane.kubeconfig) as client:
+            environment, account = _pod_settings(client, namespace)
+        kubeconfig = self._control_plane.service_account_kubeconfig(
+            namespace, account, self._state / "operator.kubeconfig"
+        )
+        wanted = json.dumps({"environment": environment, "code": _code_version()}, sort_keys=True)
+        noted = self._state / "operator.running"
+        if self.process.pid is not None and noted.exists() and noted.read_text(encoding="utf-8") == wanted:
+            return False
+        self.process.stop()
+        port = remembered_port(self._state / "operator.port")
+        no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
+        self.process.start(
+            [sys.executable, "-m", "exchangerates"],
+            {
+                **{key: value for key, value in os.environ.items() if not key.startswith("EXCHANGERATES_")},
+                **environment,
+                "NO_PROXY": no_proxy,
+                "no_proxy": no_proxy,
+                "KUBECONFIG": str(kubeconfig),
+                api.Env.HTTP_ADDRESS: f"127.0.0.1:{port}",
+            },
+        )
+        self._wait_ready()
+        write_private(noted, wanted)
+        return True
+
+    def is_ready(self) -> bool:
+        """Tell whether it has listed everything and serves."""
+        if self.process.pid is None:
+            return False
+        with requests.Session() as session:
+            session.trust_env = False
+            try:
+                return session.get(f"http://{self.address}/readyz", timeout=5.0).ok
+            except requests.RequestException:
+                return False
+
+    def _wait_ready(self) -> None:
+        wait_until(lambda: self.process.pid is None or self.is_ready(), READY_WITHIN_S)
+        if not self.is_ready():
+            raise LocalClusterError(
+                f"the operator does not become ready; its last lines:\n{self.process.tail()}\n"
+                f"The whole log is {self.process.log}. Correct the cause and run `up` again."
+            )
+
+
+def _pod_settings(client: Client, namespace: str) -> tuple[dict[str, str], str]:
+    """Give the environment and the service account that the Deployment gives its Pod."""
+    deployment = client.get(Reference("apps/v1", "Deployment", namespace, NAME))
+    if deployment is None:
+        raise LocalClusterError(f"there is no Deployment {NAME} in namespace {namespace}; run `up` again")
+    pod = deployment["spec"]["template"]["spec"]
+    environment: dict[str, str] = {}
+    for variable in pod["containers"][0].get("env", []):
+        environment[variable["name"]] = variable.get("value") or _from_secret(client, namespace, variable)
+    return environment, pod["serviceAccountName"]
+
+
+def _from_secret(client: Client, namespace: str, variable: dict[str, Any]) -> str:
+    source = variable["valueFrom"]["secretKeyRef"]
+    secret = client.get(Reference("v1", "Secret", namespace, source["name"]))
+    if secret is None:
+        raise LocalClusterError(f"there is no Secret {source['name']} in namespace {namespace}; run `up` again")
+    return base64.b64decode(secret["data"][source["key"]]).decode()
+
+
+def _code_version() -> str:
+    """Name the operator's code, so that a changed operator is started anew."""
+    digest = hashlib.sha256()
+    for path in sorted(_SOURCES.rglob("*.[py]*")):
+        if path.suffix in {".py", ".yaml"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
