@@ -27,15 +27,8 @@ def main() -> int:
     down.add_argument("--purge", action="store_true", help="forget the data too")
     arguments = parser.parse_args()
     cluster = commands.LocalCluster(arguments.state.resolve())
-    actions_by_name = {
-        "up": lambda: cluster.up(stand_in=arguments.stand_in, without_pulumi=arguments.without_pulumi),
-        "status": cluster.status,
-        "logs": lambda: cluster.logs(arguments.component),
-        "kubeconfig": cluster.kubeconfig,
-        "down": lambda: cluster.down(purge_data=arguments.purge),
-    }
     try:
-        return actions_by_name[arguments.action]()
+        return _run(cluster, arguments)
     except LocalClusterError as error:
         sys.stderr.write(f"localcluster: {error}\n")
         return 1
@@ -47,6 +40,20 @@ def main() -> int:
         return 130
     except BrokenPipeError:
         return 0
+
+
+def _run(cluster: commands.LocalCluster, arguments: argparse.Namespace) -> int:
+    match arguments.action:
+        case "up":
+            return cluster.up(stand_in=arguments.stand_in, without_pulumi=arguments.without_pulumi)
+        case "status":
+            return cluster.status()
+        case "logs":
+            return cluster.logs(arguments.component)
+        case "kubeconfig":
+            return cluster.kubeconfig()
+        case _:
+            return cluster.down(purge_data=arguments.purge)
 
 
 if __name__ == "__main__":
