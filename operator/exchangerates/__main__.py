@@ -88,25 +88,21 @@ async def _prepare_crd(settings: Settings, namespace: str | None) -> None:
 
 async def _watch_and_work(settings: Settings, controller: Controller, cluster: Cluster) -> None:
     """Run Kopf's watches and the controller's work; the end of either ends both."""
-    registry = kopf.OperatorRegistry()
-    handlers.register(registry, controller, cluster)
     stop = asyncio.Event()
     work = asyncio.create_task(controller.run(), name="controller")
     work.add_done_callback(lambda _: stop.set())
-    try:
-        await kopf.operator(
-            registry=registry,
-            settings=handlers.kopf_settings(),
-            clusterwide=not settings.watch_namespaces,
-            namespaces=settings.watch_namespaces,
-            standalone=True,
-            stop_flag=stop,
-        )
-    finally:
-        if work.done():
-            work.result()
-        work.cancel()
-        await asyncio.wait({work})
+    registry = kopf.OperatorRegistry()
+    handlers.register(registry, controller, cluster, work)
+    await kopf.operator(
+        registry=registry,
+        settings=handlers.kopf_settings(),
+        clusterwide=not settings.watch_namespaces,
+        namespaces=settings.watch_namespaces,
+        standalone=True,
+        stop_flag=stop,
+    )
+    if not work.cancelled():
+        work.result()
 
 
 def _source(name: str, settings: Settings, metrics: Metrics) -> Source:

@@ -4,6 +4,8 @@ Only `on.event` is used: timers, daemons and `on.delete` would add a finalizer, 
 `pulumi destroy` hang whenever the operator is gone.
 """
 
+import asyncio
+
 import kopf
 
 from exchangerates.api import FIELD_MANAGER, GROUP, MANAGED_BY_LABEL, PLURAL, VERSION
@@ -12,8 +14,17 @@ from exchangerates.controller import Controller
 from exchangerates.session import SERVICE_ACCOUNT_TOKEN, kubeconfig_token_file, open_session
 
 
-def register(registry: kopf.OperatorRegistry, controller: Controller, cluster: Cluster) -> None:
-    """Register the handlers of one operator."""
+def register(
+    registry: kopf.OperatorRegistry, controller: Controller, cluster: Cluster, work: asyncio.Task[None]
+) -> None:
+    """Register the handlers of one operator.
+
+    Args:
+        registry: Kopf's.
+        controller: Hears what the watches show.
+        cluster: Gets the session that Kopf logs in with.
+        work: The controller's work, which ends with Kopf.
+    """
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def exchange_rate(event: kopf.RawEvent, **_: object) -> None:
@@ -22,6 +33,12 @@ def register(registry: kopf.OperatorRegistry, controller: Controller, cluster: C
     @kopf.on.event("configmaps", registry=registry)
     async def config_map(event: kopf.RawEvent, **_: object) -> None:
         controller.watch_config_map(event["type"], event["object"])
+
+    @kopf.on.cleanup(registry=registry)
+    async def cleanup(**_: object) -> None:
+        # Kopf gives tasks that it did not start five seconds to end by themselves.
+        work.cancel()
+        await asyncio.wait({work})
 
     @kopf.on.login(registry=registry)
     async def login(settings: kopf.OperatorSettings, **_: object) -> kopf.AiohttpSession | None:

@@ -78,9 +78,8 @@ class Reconciler:
         Args:
             owner: The object as it was last seen; not a terminating one.
             now: The time, UTC.
-            refresh: Whether a newer quote is wanted. Otherwise the published one serves where it answers the spec, so
-            that
-                a repair waits for no rate provider.
+            refresh: Whether a newer quote is wanted. Otherwise the published one serves where it answers the spec: a
+                repair waits for no rate provider.
 
         Raises:
             ApiError: The API server failed or refused in a way that only time or a newer observation heals.

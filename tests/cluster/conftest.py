@@ -1,0 +1,257 @@
+"""A real control plane for the session, the stack on it, and the operator as a real process under its own account."""
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from exchangerates.api import API_VERSION, KIND, Env
+from exchangerates_infra.recorder import Recording, record, stack_file_values
+from localcluster.binaries import ensure_binaries
+from localcluster.client import Client, Reference
+from localcluster.control_plane import ControlPlane
+from localcluster.processes import Process, wait_until
+from localcluster.rateserver import RateServer
+from localcluster.stack import AppliedStack
+
+OPERATOR_NAMESPACE = "exchange-rate-operator"
+ACCOUNT = "exchange-rate-operator"
+USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{ACCOUNT}"
+WITHIN_S = 30.0
+
+StartOperator = Callable[..., "Operator"]
+
+
+def eventually(reached: Callable[[], object], what: str, within_s: float = WITHIN_S) -> None:
+    """Poll until something holds."""
+    assert wait_until(reached, within_s, poll_s=0.05), f"not within {within_s:.0f} s: {what}"
+
+
+@pytest.fixture(scope="session")
+def binaries(pytestconfig: pytest.Config) -> Path:
+    """The control plane's programs; building them takes minutes, so the way there is shown."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def show(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            sys.stderr.write(f"\n{text}\n")
+
+    return ensure_binaries(show)
+
+
+@pytest.fixture(scope="session")
+def start_control_plane(
+    binaries: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], ControlPlane]]:
+    """Start control planes that end with the session."""
+    started: list[ControlPlane] = []
+
+    def start() -> ControlPlane:
+        control_plane = ControlPlane(tmp_path_factory.mktemp("control-plane"), binaries)
+        started.append(control_plane)
+        control_plane.start(print)
+        return control_plane
+
+    yield start
+    for control_plane in started:
+        control_plane.stop()
+
+
+@pytest.fixture(scope="session")
+def control_plane(start_control_plane: Callable[[], ControlPlane]) -> ControlPlane:
+    """The session's control plane."""
+    return start_control_plane()
+
+
+@pytest.fixture(scope="session")
+def client(control_plane: ControlPlane) -> Iterator[Client]:
+    """An administrator's client."""
+    with Client(control_plane.kubeconfig) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def recording() -> Recording:
+    """The local stack's program without rates of its own."""
+    return record("local", stack_file_values("local", {"rates": []}))
+
+
+@pytest.fixture(scope="session")
+def stack(client: Client, recording: Recording, tmp_path_factory: pytest.TempPathFactory) -> AppliedStack:
+    """What the Pulumi program provisions, on the session's control plane."""
+    applied = AppliedStack(client, tmp_path_factory.mktemp("stack") / "applied.json")
+    applied.apply(recording.manifests())
+    return applied
+
+
+@pytest.fixture
+def rates() -> Iterator[RateServer]:
+    """The stand-in rate server with the ECB's table of 2026-10-30."""
+    with RateServer() as server:
+        server.replay(dt.date(2026, 10, 30))
+        yield server
+
+
+class Operator:
+    """The operator's process."""
+
+    def __init__(self, directory: Path, kubeconfig: Path, environment: dict[str, str]) -> None:
+        self.process = Process(directory, "operator")
+        self._environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(directory),
+            "KUBECONFIG": str(kubeconfig),
+            **environment,
+            Env.HTTP_ADDRESS: "127.0.0.1:0",
+        }
+        self._address = ""
+
+    def start(self, **environment: str) -> None:
+        """Start it and wait until it has listed everything."""
+        self._address = ""
+        self.process.start([sys.executable, "-m", "exchangerates"], {**self._environment, **environment})
+        eventually(self.is_ready, f"the operator is ready: {self.process.tail()}")
+
+    def stop(self) -> None:
+        """End it by SIGTERM."""
+        self.process.stop()
+
+    def is_ready(self) -> bool:
+        """Tell whether /readyz says so."""
+        return self.process.pid is not None and self.get("/readyz").startswith("ok")
+
+    def get(self, path: str) -> str:
+        """Ask its HTTP server; empty while it does not listen."""
+        marker = "health and metrics are served on "
+        for line in self.process.log.read_text().splitlines() if not self._address else ():
+            if marker in line:
+                self._address = json.loads(line)["message"].removeprefix(marker)
+        if not self._address:
+            return ""
+        try:
+            return requests.get(f"http://{self._address}{path}", timeout=5).text
+        except requests.RequestException:
+            return ""
+
+    def passes(self, reason: str) -> float:
+        """Count the passes that ended with a reason."""
+        series = f'exchangerates_reconciles_total{{reason="{reason}"}} '
+        return sum(float(line.removeprefix(series)) for line in self.get("/metrics").splitlines() if series in line)
+
+
+@pytest.fixture
+def start_operator(
+    stack: AppliedStack, recording: Recording, control_plane: ControlPlane, rates: RateServer, tmp_path: Path
+) -> Iterator[StartOperator]:
+    """Start the operator with the Deployment's environment, its own account's token, and the stand-in's rates."""
+    assert stack.references()
+    kubeconfig = control_plane.service_account_kubeconfig(OPERATOR_NAMESPACE, ACCOUNT, tmp_path / "operator.kubeconfig")
+    (deployment,) = [manifest for manifest in recording.manifests() if manifest["kind"] == "Deployment"]
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    environment = {entry["name"]: entry["value"] for entry in container["env"]}
+    environment[Env.PROVIDER_URLS] = ",".join(f"{name}={url}" for name, url in rates.urls().items())
+    operator = Operator(tmp_path, kubeconfig, environment)
+
+    def start(**changed: str) -> Operator:
+        operator.start(**changed)
+        return operator
+
+    yield start
+    operator.stop()
+
+
+@pytest.fixture
+def operator(start_operator: StartOperator) -> Operator:
+    """The running operator."""
+    return start_operator()
+
+
+class Namespace:
+    """A namespace of its own for one test, and what a user does in it."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self.name = name
+        self._client = client
+
+    def rate(self, name: str = "exchange-rate-usd", /, **spec: object) -> Reference:
+        """Create an ExchangeRate; `currency` is USD where the spec says nothing."""
+        metadata = {"name": name, "namespace": self.name}
+        body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {"currency": "USD", **spec}}
+        return Reference.of(self._client.create(body))
+
+    def change(self, name: str, **spec: object) -> None:
+        """Change fields of an ExchangeRate's spec."""
+        self._client.patch(Reference(API_VERSION, KIND, self.name, name), {"spec": spec})
+
+    def get(self, name: str) -> dict[str, Any]:
+        """Read an ExchangeRate; it never has a finalizer."""
+        body = self._client.get(Reference(API_VERSION, KIND, self.name, name))
+        assert body is not None, f"no ExchangeRate {name}"
+        assert "finalizers" not in body["metadata"]
+        return body
+
+    def config_map(self, name: str = "exchange-rate-usd") -> dict[str, Any] | None:
+        """Read a ConfigMap, or None."""
+        return self._client.get(Reference("v1", "ConfigMap", self.name, name))
+
+    def data(self, name: str = "exchange-rate-usd") -> dict[str, str]:
+        """Read a ConfigMap's data; empty where there is none."""
+        found: dict[str, str] = (self.config_map(name) or {}).get("data") or {}
+        return found
+
+    def ready(self, name: str = "exchange-rate-usd") -> tuple[str, str]:
+        """Give the status and the reason of Ready for the current generation; empty before that."""
+        body = self.get(name)
+        for condition in (body.get("status") or {}).get("conditions") or []:
+            if condition["type"] == "Ready" and condition["observedGeneration"] == body["metadata"]["generation"]:
+                return condition["status"], condition["reason"]
+        return "", ""
+
+    def wait(self, name: str = "exchange-rate-usd", reason: str = "Published", within_s: float = WITHIN_S) -> None:
+        """Wait until Ready has a reason."""
+        eventually(lambda: self.ready(name)[1] == reason, f"{name} is {reason}, not {self.ready(name)}", within_s)
+
+
+@pytest.fixture
+def namespace(client: Client, stack: AppliedStack, request: pytest.FixtureRequest) -> Iterator[Namespace]:
+    """A fresh namespace, deleted afterwards."""
+    assert stack.references()
+    name = f"t-{abs(hash(request.node.nodeid)):x}"[:20]
+    reference = Reference("v1", "Namespace", "", name)
+    client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield Namespace(client, name)
+    client.delete(reference)
+
+
+class Audit:
+    """What the API server was asked, from now on."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._from = log.stat().st_size
+
+    def requests(self, user: str = USER) -> list[dict[str, Any]]:
+        """Give a user's finished requests."""
+        with self._log.open("rb") as log:
+            log.seek(self._from)
+            entries = [json.loads(line) for line in log if line.endswith(b"\n")]
+        return [entry for entry in entries if entry["user"]["username"] == user]
+
+    def writes(self, user: str = USER) -> list[str]:
+        """Give a user's writes, as text for a message."""
+        return [
+            f"{entry['verb']} {entry['requestURI']}"
+            for entry in self.requests(user)
+            if entry["verb"] not in {"get", "list", "watch"}
+        ]
+
+
+@pytest.fixture
+def audit(control_plane: ControlPlane) -> Callable[[], Audit]:
+    """Begin to read the audit log."""
+    return lambda: Audit(control_plane.audit_log)
