@@ -51,10 +51,10 @@ class Process:
         """The id of the running process, or None."""
         try:
             noted = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        alive = noted["started"] and _start_time(noted["pid"]) == noted["started"]
-        return int(noted["pid"]) if alive else None
+            pid, started = int(noted["pid"]), str(noted["started"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return None  # no file, or one that was cut short
+        return pid if started and _start_time(pid) == started else None
 
     def start(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
         """Start it in a session of its own, so that a Ctrl-C in this terminal does not reach it.
