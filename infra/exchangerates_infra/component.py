@@ -12,8 +12,9 @@ from exchangerates.api import API_VERSION, KIND
 from exchangerates_infra.args import OperatorArgs, RateArgs
 from exchangerates_infra.crd import custom_resource_definition, people_roles
 from exchangerates_infra.image import operator_image
+from exchangerates_infra.project import OPERATOR
 from exchangerates_infra.rbac import operator_rights
-from exchangerates_infra.workload import NAME, api_key_secret, deployment
+from exchangerates_infra.workload import api_key_secret, deployment
 
 _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
 
@@ -44,7 +45,7 @@ class ExchangeRateOperator(pulumi.ComponentResource):
         )
         inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         account = ServiceAccount(
-            f"{name}-account", metadata=ObjectMetaArgs(name=NAME, namespace=args.namespace), opts=inside
+            f"{name}-account", metadata=ObjectMetaArgs(name=OPERATOR, namespace=args.namespace), opts=inside
         )
         needs: list[pulumi.Resource] = operator_rights(name, account, args.namespace, args.watch_namespaces, child)
         if args.manage_crd:

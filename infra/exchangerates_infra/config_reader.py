@@ -11,8 +11,8 @@ import pulumi
 from exchangerates.api import PROVIDERS
 from exchangerates.errors import InvalidSpec
 from exchangerates.spec import Defaults, parse_spec
+from exchangerates_infra.project import PROJECT
 
-PROJECT: Final = "exchange-rate-operator"
 EXAMPLE: Final = Defaults("EUR", PROVIDERS, 3600.0, 168 * 3600.0)
 """Defaults for checking a spec when only its form matters."""
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -1,6 +1,5 @@
 """The CustomResourceDefinition, and what people may do with its objects."""
 
-from pathlib import Path
 from typing import Any, Final
 
 import pulumi
@@ -10,8 +9,9 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.rbac.v1 import ClusterRole, PolicyRuleArgs
 
 from exchangerates.api import CRD_NAME, GROUP, PLURAL
+from exchangerates_infra.project import ROOT
 
-CRD_FILE: Final = Path(__file__).parents[2] / "operator" / "exchangerates" / "crd.yaml"
+CRD_FILE: Final = ROOT / "operator" / "exchangerates" / "crd.yaml"
 _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
 

@@ -23,9 +23,8 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from exchangerates_infra.config_reader import PROJECT
+from exchangerates_infra.project import PROJECT, ROOT
 
-ROOT: Final = Path(__file__).parents[2]
 _KUBERNETES: Final = "kubernetes:"
 
 

@@ -17,7 +17,8 @@ from exchangerates.api import PROVIDERS, Env
 from exchangerates.errors import InvalidSpec
 from exchangerates.spec import parse_duration, parse_spec
 from exchangerates_infra.args import ImageArgs, OperatorArgs, RateArgs
-from exchangerates_infra.config_reader import EXAMPLE, PROJECT, ConfigReader
+from exchangerates_infra.config_reader import EXAMPLE, ConfigReader
+from exchangerates_infra.project import PROJECT
 
 KEYS: Final = frozenset(
     {

@@ -27,9 +27,9 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from exchangerates.api import GROUP, Env
 from exchangerates_infra.args import OperatorArgs
 from exchangerates_infra.image import OperatorImage
+from exchangerates_infra.project import OPERATOR
 
-NAME: Final = "exchange-rate-operator"
-LABELS: Final = {"app.kubernetes.io/name": NAME}
+LABELS: Final = {"app.kubernetes.io/name": OPERATOR}
 PORT: Final = 8080
 UID: Final = 65532
 API_KEY: Final = "exchangeratesapi-key"
@@ -38,7 +38,7 @@ API_KEY: Final = "exchangeratesapi-key"
 
 def api_key_secret(name: str, namespace: str, api_key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> Secret:
     """Register the Secret with the API key."""
-    metadata = ObjectMetaArgs(name=NAME, namespace=namespace)
+    metadata = ObjectMetaArgs(name=OPERATOR, namespace=namespace)
     return Secret(f"{name}-api-key", metadata=metadata, string_data={API_KEY: api_key}, opts=opts)
 
 
@@ -50,7 +50,7 @@ def deployment(
     skip = None if args.wait_for_rollout else {"pulumi.com/skipAwait": "true"}
     return Deployment(
         f"{name}-deployment",
-        metadata=ObjectMetaArgs(name=NAME, namespace=args.namespace, labels=LABELS, annotations=skip),
+        metadata=ObjectMetaArgs(name=OPERATOR, namespace=args.namespace, labels=LABELS, annotations=skip),
         spec=DeploymentSpecArgs(
             replicas=1,
             strategy=DeploymentStrategyArgs(type="Recreate"),
@@ -89,7 +89,7 @@ def _rolled_by(args: OperatorArgs, image: OperatorImage) -> dict[str, pulumi.Inp
 def _container(args: OperatorArgs, image: OperatorImage) -> ContainerArgs:
     environment = [EnvVarArgs(name=str(key), value=value) for key, value in sorted(args.environment.items()) if value]
     if args.api_key is not None:
-        source = EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=NAME, key=API_KEY))
+        source = EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=OPERATOR, key=API_KEY))
         environment.append(EnvVarArgs(name=str(Env.EXCHANGERATESAPI_KEY), value_from=source))
     alive = HTTPGetActionArgs(path="/healthz", port="http")
     ready = HTTPGetActionArgs(path="/readyz", port="http")

@@ -42,12 +42,15 @@ class Client:
 
     Args:
         kubeconfig: A file as `localcluster.kubeconfig` writes it.
+
+    Attributes:
+        server: The API server's address.
     """
 
     def __init__(self, kubeconfig: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        self._server = str(cluster["server"])
+        self.server = str(cluster["server"])
         self._token_file = user.get("tokenFile")
         self._files = tempfile.TemporaryDirectory(prefix="localcluster-")
         self._session = requests.Session()
@@ -134,11 +137,11 @@ class Client:
             headers["Authorization"] = f"Bearer {Path(self._token_file).read_text(encoding='utf-8').strip()}"
         try:
             answer = self._session.request(
-                method, self._server + path, json=body, headers=headers, params=params, timeout=_TIMEOUT_S
+                method, self.server + path, json=body, headers=headers, params=params, timeout=_TIMEOUT_S
             )
         except requests.RequestException as error:
             raise LocalClusterError(
-                f"the API server {self._server} does not answer ({type(error).__name__}); run `localcluster up`"
+                f"the API server {self.server} does not answer ({type(error).__name__}); run `localcluster up`"
             ) from error
         content: dict[str, Any] = answer.json() if answer.headers.get("Content-Type") == "application/json" else {}
         if not answer.ok:

@@ -11,8 +11,7 @@ from typing import Any, Final
 import requests
 
 from exchangerates import api
-from exchangerates_infra.recorder import ROOT
-from exchangerates_infra.workload import NAME
+from exchangerates_infra.project import OPERATOR, ROOT
 from localcluster.client import Client, Reference
 from localcluster.control_plane import ControlPlane
 from localcluster.errors import LocalClusterError
@@ -98,9 +97,9 @@ class OperatorProcess:
 
 def _pod_settings(client: Client, namespace: str) -> tuple[dict[str, str], str]:
     """Give the environment and the service account that the Deployment gives its Pod."""
-    deployment = client.get(Reference("apps/v1", "Deployment", namespace, NAME))
+    deployment = client.get(Reference("apps/v1", "Deployment", namespace, OPERATOR))
     if deployment is None:
-        raise LocalClusterError(f"there is no Deployment {NAME} in namespace {namespace}; run `up` again")
+        raise LocalClusterError(f"there is no Deployment {OPERATOR} in namespace {namespace}; run `up` again")
     pod = deployment["spec"]["template"]["spec"]
     environment: dict[str, str] = {}
     for variable in pod["containers"][0].get("env", []):

@@ -9,8 +9,7 @@ from typing import Final
 
 import yaml
 
-from exchangerates_infra.config_reader import PROJECT
-from exchangerates_infra.recorder import ROOT
+from exchangerates_infra.project import PROJECT, ROOT
 from localcluster.errors import LocalClusterError
 
 _SALT: Final = "encryptionsalt"

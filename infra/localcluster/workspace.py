@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from exchangerates_infra.recorder import ROOT
+from exchangerates_infra.project import ROOT
 from localcluster.errors import LocalClusterError
 
 STATE: Final = ROOT / ".localcluster"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from exchangerates_infra.config_reader import PROJECT
-from exchangerates_infra.recorder import ROOT, RecordedResource, Recording, record, stack_file_values
+from exchangerates_infra.project import PROJECT, ROOT
+from exchangerates_infra.recorder import RecordedResource, Recording, record, stack_file_values
 
 STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
 

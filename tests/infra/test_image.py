@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tomllib
 
-from exchangerates_infra.recorder import ROOT
+from exchangerates_infra.project import ROOT
 
 EXPORT = "uv export --quiet --no-default-groups --no-emit-project --no-annotate --no-header"
 

@@ -6,7 +6,8 @@ import yaml
 from tests.infra.conftest import Program, container, environment, of_kind, recorded
 
 from exchangerates.settings import Settings
-from exchangerates_infra.recorder import ROOT, Recording, record, stack_file_values
+from exchangerates_infra.project import ROOT
+from exchangerates_infra.recorder import Recording, record, stack_file_values
 
 CLUSTER = "pulumi:providers:kubernetes::cluster::"
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from tests.infra.conftest import Program
 
-from exchangerates_infra.config_reader import PROJECT, StackConfigError
-from exchangerates_infra.recorder import ROOT
+from exchangerates_infra.config_reader import StackConfigError
+from exchangerates_infra.project import PROJECT, ROOT
 from exchangerates_infra.stack_config import KEYS, StackConfig
 
 GOOD = {"kubeContext": "kind-kind"}
