@@ -1,0 +1,155 @@
+"""The status: what users and `kubectl wait` read, and what the operator remembers by."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from exchangerates import configmap, status
+from exchangerates.errors import CurrencyNotSupported, ProviderUnavailable
+from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.rates import Quote
+from exchangerates.spec import ExchangeRateSpec
+
+NOW = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
+LATER = NOW + dt.timedelta(hours=1)
+QUOTE = Quote("EUR", "USD", "1.1172", dt.date(2026, 10, 30), "ecb", derived=False)
+SPEC = ExchangeRateSpec("USD", "EUR", None, 3600.0, 168 * 3600.0, "exchange-rate-usd")
+
+
+def owner(observed: dict[str, Any] | None = None, *, generation: int = 1) -> ExchangeRate:
+    """Give an ExchangeRate with a status."""
+    key = ObjectKey("default", "exchange-rate-usd")
+    return ExchangeRate(key, "uid-1", 1, generation, deleting=False, spec={"currency": "USD"}, status=observed or {})
+
+
+def ready(body: dict[str, Any]) -> dict[str, Any]:
+    """Give the Ready condition."""
+    (found,) = [condition for condition in body["conditions"] if condition["type"] == "Ready"]
+    return dict(found)
+
+
+def test_a_published_rate_is_ready_and_complete() -> None:
+    """Rate, date, base, provider and ConfigMap, for this generation."""
+    body = status.desired_published(owner(generation=3), SPEC, QUOTE, NOW)
+    assert body["rates"] == [{"currency": "USD", "rate": "1.1172", "date": "2026-10-30", "derived": False}]
+    assert (body["base"], body["provider"], body["configMapName"]) == ("EUR", "ecb", "exchange-rate-usd")
+    assert body["observedGeneration"] == 3
+    assert (ready(body)["status"], ready(body)["reason"], ready(body)["observedGeneration"]) == ("True", "Published", 3)
+
+
+def test_the_same_pass_again_writes_nothing() -> None:
+    """Time alone changes nothing."""
+    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
+    assert status.patch_to(body, status.desired_published(owner(body), SPEC, QUOTE, LATER)) is None
+
+
+def test_a_transition_time_moves_only_when_the_status_flips() -> None:
+    """Another rate keeps it, a failure moves it."""
+    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
+    other = Quote("EUR", "USD", "1.2", QUOTE.date, "ecb", derived=False)
+    assert (
+        ready(status.desired_published(owner(body), SPEC, other, LATER))["lastTransitionTime"] == "2026-11-02T12:00:00Z"
+    )
+    failed = status.desired_failed(owner(body), SPEC, CurrencyNotSupported("no"), LATER)
+    assert ready(failed)["lastTransitionTime"] == "2026-11-02T13:00:00Z"
+
+
+@pytest.mark.parametrize(("days", "is_ready"), [(0, "True"), (3, "True"), (4, "False")])
+def test_a_rate_that_is_too_old_is_not_ready(days: int, is_ready: str) -> None:
+    """Age counts from the start of the quote's own day: three and a half days are within a week, seven and a half not."""
+    body = status.desired_published(owner(), SPEC, QUOTE, NOW + dt.timedelta(days=days))
+    assert ready(body)["status"] == is_ready
+    stale = next(condition for condition in body["conditions"] if condition["type"] == "Stale")
+    assert stale["status"] != is_ready
+    assert body["rates"][0]["rate"] == "1.1172"
+
+
+def test_what_was_published_is_read_back() -> None:
+    """The status is the memory over restarts."""
+    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
+    assert status.published_quote(body, SPEC) == QUOTE
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(ExchangeRateSpec("GBP", "EUR", None, 1.0, 1.0, "x"), id="another currency"),
+        pytest.param(ExchangeRateSpec("USD", "GBP", None, 1.0, 1.0, "x"), id="another base"),
+        pytest.param(ExchangeRateSpec("USD", "EUR", "frankfurter", 1.0, 1.0, "x"), id="another provider"),
+    ],
+)
+def test_a_rate_for_another_spec_is_never_used(spec: ExchangeRateSpec) -> None:
+    """Neither to publish nor to show after a failure."""
+    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
+    assert status.published_quote(body, spec) is None
+    failed = status.desired_failed(owner(body), spec, ProviderUnavailable("down"), NOW)
+    assert "rates" not in failed
+    assert (status.patch_to(body, failed) or {})["rates"] is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"rates": [{"currency": "USD", "rate": "0", "date": "2026-10-30"}]},
+        {"rates": [{"currency": "USD", "rate": "NaN", "date": "2026-10-30"}]},
+        {"rates": [{"currency": "USD", "rate": "1.1", "date": "yesterday"}]},
+        {"rates": [{"currency": "USD"}]},
+        {"rates": "1.1"},
+        {"base": None},
+    ],
+    ids=str,
+)
+def test_a_damaged_status_is_no_rate(damage: dict[str, Any]) -> None:
+    """What somebody wrote there by hand is not published."""
+    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
+    assert status.published_quote({**body, **damage}, SPEC) is None
+
+
+def test_an_outage_whose_text_changes_writes_once() -> None:
+    """Ten thousand objects are not written because a provider fails in another way."""
+    first = status.desired_failed(owner(), SPEC, ProviderUnavailable("HTTP 500"), NOW)
+    second = status.desired_failed(owner(first), SPEC, ProviderUnavailable("timed out"), LATER)
+    assert status.patch_to(first, second) is None
+
+
+def held(**changed: Any) -> ConfigMap:  # noqa: ANN401 - fields of a ConfigMap
+    """Give an own ConfigMap that holds the quote."""
+    values: dict[str, Any] = {
+        "key": ObjectKey("default", "exchange-rate-usd"),
+        "uid": "uid-2",
+        "resource_version": 1,
+        "owner_uid": "uid-1",
+        "owner_name": "exchange-rate-usd",
+        "labelled": True,
+        "immutable": False,
+        "data": configmap.data_of(QUOTE),
+    }
+    return ConfigMap(**{**values, **changed})
+
+
+def test_a_config_map_that_is_right_is_not_written() -> None:
+    """Nothing to do is None."""
+    assert configmap.patch_to(held(), configmap.data_of(QUOTE)) is None
+
+
+def test_a_patch_names_the_uid_and_what_differs() -> None:
+    """A stranger of the same name is refused by the API server; foreign keys go, foreign labels stay."""
+    damaged = {**configmap.data_of(QUOTE), "rate": "9", "extra": "x"}
+    patch = configmap.patch_to(held(data=damaged), configmap.data_of(QUOTE))
+    assert patch == {"metadata": {"uid": "uid-2"}, "data": {"rate": "1.1172", "extra": None}}
+
+
+def test_a_lost_label_is_given_back() -> None:
+    """Without it the watch would not see the ConfigMap."""
+    patch = configmap.patch_to(held(labelled=False), configmap.data_of(QUOTE)) or {}
+    assert patch["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "exchange-rate-operator"}
+    assert patch["data"] == {}
+
+
+def test_a_new_config_map_is_owned_without_rights_on_finalizers() -> None:
+    """`blockOwnerDeletion` is not there."""
+    body = configmap.desired_body(owner(), "exchange-rate-usd", configmap.data_of(QUOTE))
+    (reference,) = body["metadata"]["ownerReferences"]
+    assert reference["controller"] is True
+    assert "blockOwnerDeletion" not in reference
