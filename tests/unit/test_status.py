@@ -57,7 +57,7 @@ def test_a_transition_time_moves_only_when_the_status_flips() -> None:
 
 @pytest.mark.parametrize(("days", "is_ready"), [(0, "True"), (3, "True"), (4, "False")])
 def test_a_rate_that_is_too_old_is_not_ready(days: int, is_ready: str) -> None:
-    """Age counts from the start of the quote's own day: three and a half days are within a week, seven and a half not."""
+    """Age counts from the start of the quote's own day: six and a half days are within a week, seven and a half not."""
     body = status.desired_published(owner(), SPEC, QUOTE, NOW + dt.timedelta(days=days))
     assert ready(body)["status"] == is_ready
     stale = next(condition for condition in body["conditions"] if condition["type"] == "Stale")
