@@ -1,5 +1,6 @@
 """What an application team sees: a ConfigMap with the rate, that follows its object."""
 
+import json
 from collections.abc import Callable
 
 from tests.cluster.conftest import Audit, Namespace, Operator, StartOperator, eventually
@@ -161,3 +162,42 @@ def test_the_next_provider_of_the_chain_answers_for_one_that_is_down(
     namespace.rate()
     namespace.wait()
     assert (namespace.data()["rate"], namespace.data()["provider"]) == ("1.1172", "ecb")
+
+
+def test_a_provider_with_a_key_publishes_and_its_key_is_seen_nowhere(
+    start_operator: StartOperator, namespace: Namespace, rates: RateServer
+) -> None:
+    """The right key serves exchangeratesapi; a pinned provider that is not enabled says so."""
+    operator = start_operator(EXCHANGERATES_PROVIDERS="exchangeratesapi", EXCHANGERATES_EXCHANGERATESAPI_KEY=rates.key)
+    namespace.rate("pinned", provider="exchangeratesapi")
+    namespace.rate("elsewhere", provider="ecb")
+    namespace.wait("pinned")
+    namespace.wait("elsewhere", reason="ProviderNotEnabled")
+    assert namespace.data("pinned")["provider"] == "exchangeratesapi"
+    assert rates.key not in operator.process.log.read_text()
+
+
+def test_a_refused_key_is_told_once_and_never_shown(
+    start_operator: StartOperator, namespace: Namespace, rates: RateServer
+) -> None:
+    """Neither the condition nor the log holds the key, and the provider is not asked again soon."""
+    operator = start_operator(
+        EXCHANGERATES_PROVIDERS="exchangeratesapi", EXCHANGERATES_EXCHANGERATESAPI_KEY="planted-key"
+    )
+    namespace.rate()
+    namespace.rate("another")
+    namespace.wait(reason="ProviderRefused")
+    namespace.wait("another", reason="ProviderRefused")
+    assert rates.calls == {"exchangeratesapi": 1}
+    shown = operator.process.log.read_text() + operator.get("/metrics") + str(namespace.get("exchange-rate-usd"))
+    assert "planted-key" not in shown
+
+
+def test_the_operators_log_is_json_and_its_health_is_served(operator: Operator) -> None:
+    """One document per line; /healthz, /readyz and /metrics answer."""
+    lines = operator.process.log.read_text().splitlines()
+    assert lines
+    assert all({"message", "severity", "timestamp"} <= json.loads(line).keys() for line in lines)
+    assert operator.get("/healthz") == "ok"
+    assert operator.get("/readyz") == "ok"
+    assert "exchangerates_objects" in operator.get("/metrics")

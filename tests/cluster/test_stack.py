@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.cluster.conftest import OPERATOR_NAMESPACE, Operator, eventually
 
-from exchangerates.api import API_VERSION, KIND
+from exchangerates.api import API_VERSION, CRD_NAME, KIND
 from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.client import Client, Reference
 from localcluster.control_plane import ControlPlane
@@ -126,6 +126,25 @@ def test_taking_the_stack_down_takes_users_rates_along(empty: ControlPlane, admi
             eventually(lambda: everything(admin) == before, "nothing is left over", within_s=120.0)
         finally:
             operator.stop()
+
+
+def test_the_operator_brings_its_crd_where_it_is_told_to(empty: ControlPlane, admin: Client, tmp_path: Path) -> None:
+    """`--install-crd`, as in the tutorial, by somebody who may; a CRD of somebody else's stays as it is."""
+    kind = Reference("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", CRD_NAME)
+    operator = Operator(tmp_path, empty.kubeconfig, {"EXCHANGERATES_INSTALL_CRD": "true"})
+    try:
+        operator.start()
+        assert admin.get(kind)
+        operator.stop()
+        admin.patch(kind, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}})
+        admin.patch(kind, {"spec": {"names": {"categories": ["mine"]}}})
+        operator.start()
+        assert "managed by somebody else" in operator.process.log.read_text()
+        assert (admin.get(kind) or {})["spec"]["names"]["categories"] == ["mine"]
+    finally:
+        operator.stop()
+        admin.delete(kind)
+        eventually(lambda: admin.get(kind) is None, "the CRD is gone")
 
 
 @pytest.mark.skipif(find_pulumi() is None, reason="the Pulumi CLI is not on PATH; install it to run this test")

@@ -4,6 +4,7 @@ import datetime as dt
 import ipaddress
 import socket
 import struct
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -63,6 +64,11 @@ class RateServer(ThreadingHTTPServer):
         self.closing.set()
         self.shutdown()
         self.server_close()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay quiet about connections that a fault, or the other side, has cut."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type] # the base's types are narrower
 
     def url(self, provider: str) -> str:
         """Give a provider's root address."""
