@@ -1,6 +1,7 @@
 """A real Kubernetes control plane on this machine, with the operator at work on it."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def main() -> int:
     down = actions.add_parser("down", help="stop everything; the data stays for the next `up`")
     down.add_argument("--purge", action="store_true", help="forget the data too")
     arguments = parser.parse_args()
+    # Told to end by either signal, a build's compiler has to end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cluster = commands.LocalCluster(arguments.state.resolve())
     try:
         return _run(cluster, arguments)

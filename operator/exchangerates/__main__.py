@@ -63,7 +63,7 @@ async def _run(settings: Settings) -> None:
         settings.http_port,
         problems=controller.problems,
         ready=controller.listed.is_set,
-        metrics=functools.partial(metrics.exposition, controller.reasons, controller.backlog),
+        metrics=functools.partial(metrics.exposition, controller.agenda.reasons, controller.backlog),
     ) as port:
         logger.info("health and metrics are served on %s:%d", settings.http_host, port)
         await _prepare_crd(settings, namespaces[0])

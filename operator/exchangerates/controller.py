@@ -7,18 +7,16 @@ after: a lost DELETED event is found then, and a watch that has not shown a list
 import asyncio
 import datetime as dt
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from exchangerates.api import Reason
+from exchangerates.agenda import Agenda, Memory
 from exchangerates.errors import ApiError
 from exchangerates.metrics import Metrics
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
 from exchangerates.reconcile import GONE, Outcome
-from exchangerates.schedule import Schedule
 
 WORKERS: Final = 20
 """Passes that run at once; an API server's default priority level takes a multiple of it."""
@@ -27,11 +25,6 @@ DEAF_AFTER_S: Final = 60.0
 """How long a watch may take to show what a list has shown."""
 STUCK_AFTER_S: Final = 180.0
 """No pass takes this long: each of its calls has a timeout, and their sum is below."""
-MAX_BACKOFF_S: Final = 300.0
-REFRESH_JITTER: Final = 0.05
-MAX_JITTER_S: Final = 60.0
-REPAIRS_AT_ONCE: Final = 3
-"""How often a ConfigMap is put back without a pause before somebody else is taken to be fighting for it."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,25 +43,6 @@ class Passes(Protocol):
 
 
 @dataclass(slots=True)
-class Memory:
-    """What is remembered of one object between passes.
-
-    Attributes:
-        refresh_at: When a newer quote is wanted; 0 for at once.
-        failures: Passes in a row that failed.
-        repairs: Times since the last refresh that somebody else changed its ConfigMap.
-        repair_at: When the next repair is planned; in the past where none is.
-        reason: The reason of its last pass.
-    """
-
-    refresh_at: float = 0.0
-    failures: int = 0
-    repairs: int = 0
-    repair_at: float = 0.0
-    reason: Reason | None = None
-
-
-@dataclass(slots=True)
 class Controller:
     """One operator's work. Times are the event loop's, in seconds; `clock` gives the time of day for dates."""
 
@@ -79,32 +53,33 @@ class Controller:
     clock: Callable[[], dt.datetime]
     metrics: Metrics
     listed: asyncio.Event = field(default_factory=asyncio.Event)
-    _schedule: Schedule[ObjectKey] = field(default_factory=Schedule)
-    _memories: dict[ObjectKey, Memory] = field(default_factory=dict)
+    agenda: Agenda = field(init=False)
     _running: dict[ObjectKey, float] = field(default_factory=dict)
     _unseen: dict[tuple[type, ObjectKey], tuple[int, float]] = field(default_factory=dict)
     """What a list has shown and the watch not yet: resource version, and when it was listed."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _beats: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.agenda = Agenda(self.observed, self._now, self._woken.set)
+
     def watch_exchange_rate(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ExchangeRates' watch."""
         seen = ExchangeRate.from_body(body)
         self._heard(ExchangeRate, seen.key, seen.resource_version)
         if event_type == "DELETED":
-            if self.observed.drop_exchange_rate(seen.key, uid=seen.uid):
-                self._forget(seen.key)
-            return
-        self._take_exchange_rate(seen)
+            self.agenda.lose_exchange_rate(seen.key, seen.uid)
+        else:
+            self.agenda.take_exchange_rate(seen)
 
     def watch_config_map(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ConfigMaps' watch; a lost label comes as DELETED too."""
         seen = ConfigMap.from_body(body)
         self._heard(ConfigMap, seen.key, seen.resource_version)
         if event_type == "DELETED":
-            self._lose_config_map(seen.key, seen.uid)
+            self.agenda.lose_config_map(seen.key, seen.uid)
         else:
-            self._take_config_map(seen)
+            self.agenda.take_config_map(seen)
 
     async def run(self) -> None:
         """List, then work until cancelled."""
@@ -135,14 +110,7 @@ class Controller:
 
     def backlog(self) -> int:
         """Count the objects that wait to be served at once."""
-        return len(self._schedule)
-
-    def reasons(self) -> Mapping[Reason | None, int]:
-        """Count the objects by the reason of their last pass."""
-        counts: dict[Reason | None, int] = {}
-        for memory in self._memories.values():
-            counts[memory.reason] = counts.get(memory.reason, 0) + 1
-        return counts
+        return len(self.agenda.schedule)
 
     async def _first_list(self) -> None:
         delay_s = 1.0
@@ -178,96 +146,31 @@ class Controller:
         rates = [seen for namespace in self.namespaces async for seen in self.lister.list_exchange_rates(namespace)]
         first = not self.listed.is_set()
         for listed_map in maps:
-            if self._take_config_map(listed_map) and not first:
+            if self.agenda.take_config_map(listed_map) and not first:
                 self._unseen[ConfigMap, listed_map.key] = (listed_map.resource_version, self._now())
         for listed_rate in rates:
-            if self._take_exchange_rate(listed_rate) and not first:
+            if self.agenda.take_exchange_rate(listed_rate) and not first:
                 self._unseen[ExchangeRate, listed_rate.key] = (listed_rate.resource_version, self._now())
         for key in rates_before.keys() - {seen.key for seen in rates}:
-            if self.observed.drop_exchange_rate(key, uid=rates_before[key]):
+            if self.agenda.lose_exchange_rate(key, rates_before[key]):
                 logger.info("ExchangeRate %s is gone and its DELETED event was lost", key)
-                self._forget(key)
         for key in maps_before.keys() - {seen.key for seen in maps}:
-            self._lose_config_map(key, maps_before[key])
-
-    def _take_exchange_rate(self, seen: ExchangeRate) -> bool:
-        known = self.observed.exchange_rates.get(seen.key)
-        if not self.observed.note_exchange_rate(seen):
-            return False
-        if seen.deleting:
-            self._forget(seen.key)
-            return True
-        if known is None or known.uid != seen.uid:
-            self._memories[seen.key] = Memory()
-        elif seen.generation == known.generation and seen.status == known.status:
-            return True
-        elif seen.generation != known.generation:
-            self._memory(seen.key).refresh_at = 0.0
-        self._wake(seen.key)
-        return True
-
-    def _take_config_map(self, seen: ConfigMap) -> bool:
-        known = self.observed.config_maps.get(seen.key)
-        if not self.observed.note_config_map(seen):
-            return False
-        if known is not None and known.uid == seen.uid and known.owner_uid != seen.owner_uid:
-            self._wake_contenders(seen.key)
-        if seen.owner_name is not None:
-            self._repair(ObjectKey(seen.key.namespace, seen.owner_name))
-        return True
-
-    def _lose_config_map(self, key: ObjectKey, uid: str) -> None:
-        known = self.observed.config_maps.get(key)
-        if known is not None and self.observed.drop_config_map(key, uid=uid):
-            if known.owner_name is not None:
-                self._repair(ObjectKey(key.namespace, known.owner_name))
-            self._wake_contenders(key)
-
-    def _repair(self, key: ObjectKey) -> None:
-        """Look at an object's ConfigMap: at once, or in growing intervals where somebody keeps changing it."""
-        memory, now = self._memories.get(key), self._now()
-        if memory is None or memory.repair_at > now:
-            return
-        memory.repairs += 1
-        if memory.repairs <= REPAIRS_AT_ONCE:
-            self._wake(key)
-            return
-        memory.repair_at = now + min(2.0 ** (memory.repairs - REPAIRS_AT_ONCE), MAX_BACKOFF_S)
-        self._schedule.at(key, memory.repair_at)
-        self._woken.set()
-
-    def _wake_contenders(self, target: ObjectKey) -> None:
-        """Wake those of the namespace that wait for a ConfigMap name to become free."""
-        for key, memory in self._memories.items():
-            if memory.reason is Reason.TARGET_CONFLICT and key.namespace == target.namespace:
-                self._wake(key)
+            self.agenda.lose_config_map(key, maps_before[key])
 
     def _heard(self, kind: type, key: ObjectKey, resource_version: int) -> None:
         listed = self._unseen.get((kind, key))
         if listed is not None and resource_version >= listed[0]:
             del self._unseen[kind, key]
 
-    def _wake(self, key: ObjectKey) -> None:
-        if key in self._memories:
-            self._schedule.wake(key)
-            self._woken.set()
-
-    def _forget(self, key: ObjectKey) -> None:
-        self._memories.pop(key, None)
-        self._schedule.forget(key)
-
-    def _memory(self, key: ObjectKey) -> Memory:
-        return self._memories.setdefault(key, Memory())
-
     async def _next(self) -> ObjectKey:
         """Wait for the next key to serve."""
         while True:
             now = self._now()
             self._beats["the dispatcher"] = now
-            key = self._schedule.pop(now)
+            key = self.agenda.schedule.pop(now)
             if key is not None:
                 return key
-            due = self._schedule.next_due()
+            due = self.agenda.schedule.next_due()
             self._woken.clear()
             try:
                 async with asyncio.timeout(min(DEAF_AFTER_S, DEAF_AFTER_S if due is None else due - now)):
@@ -277,19 +180,18 @@ class Controller:
 
     async def _serve(self, key: ObjectKey) -> None:
         """Make one pass and schedule the next; nothing that a pass raises ends the operator."""
-        owner, memory = self.observed.exchange_rates.get(key), self._memories.get(key)
+        owner, memory = self.observed.exchange_rates.get(key), self.agenda.memory(key)
         try:
             if owner is not None and memory is not None and not owner.deleting:
                 self._running[key] = self._now()
                 outcome = await self._pass(owner, memory)
                 if outcome is GONE:
-                    self.observed.drop_exchange_rate(key, uid=owner.uid)
-                    self._forget(key)
-                elif self._memories.get(key) is memory:
-                    self._plan(key, memory, outcome)
+                    self.agenda.lose_exchange_rate(key, owner.uid)
+                elif self.agenda.memory(key) is memory:
+                    self.agenda.plan(key, outcome.reason, outcome.again_s)
         finally:
             self._running.pop(key, None)
-            self._schedule.done(key)
+            self.agenda.schedule.done(key)
             self._woken.set()
 
     async def _pass(self, owner: ExchangeRate, memory: Memory) -> Outcome:
@@ -304,23 +206,6 @@ class Controller:
             outcome = Outcome(memory.reason, None)
         self.metrics.reconciled(outcome.reason, time.perf_counter() - began)
         return outcome
-
-    def _plan(self, key: ObjectKey, memory: Memory, outcome: Outcome) -> None:
-        """Set an object's next pass: at the outcome's word, or after a backoff that doubles with every failure."""
-        now = self._now()
-        memory.reason = outcome.reason
-        if outcome.again_s is None:
-            memory.failures += 1
-            backoff_s = min(2.0**memory.failures, MAX_BACKOFF_S)
-            self._schedule.at(key, now + backoff_s * random.uniform(0.75, 1.0))  # noqa: S311 - jitter, not a secret
-            return
-        memory.failures = 0
-        if outcome.again_s == 0.0 and memory.refresh_at > now:
-            self._schedule.at(key, memory.refresh_at)
-            return
-        jitter_s = min(REFRESH_JITTER * outcome.again_s, MAX_JITTER_S)
-        memory.refresh_at = now + outcome.again_s + random.uniform(0.0, jitter_s)  # noqa: S311
-        self._schedule.at(key, memory.refresh_at)
 
     @staticmethod
     def _now() -> float:

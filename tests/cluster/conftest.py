@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from exchangerates.api import API_VERSION, KIND, Env
+from exchangerates.api import API_VERSION, KIND, PLURAL, Env
 from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.binaries import ensure_binaries
 from localcluster.client import Client, Reference
@@ -219,12 +219,14 @@ class Namespace:
 
 @pytest.fixture
 def namespace(client: Client, stack: AppliedStack, request: pytest.FixtureRequest) -> Iterator[Namespace]:
-    """A fresh namespace, deleted afterwards."""
+    """A fresh namespace. Afterwards its objects are gone before the next test's operator could see them."""
     assert stack.references()
     name = f"t-{abs(hash(request.node.nodeid)):x}"[:20]
     reference = Reference("v1", "Namespace", "", name)
     client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield Namespace(client, name)
+    client.request("DELETE", f"/apis/{API_VERSION}/namespaces/{name}/{PLURAL}")
+    eventually(lambda: not client.items(API_VERSION, KIND, name), "the test's objects are gone")
     client.delete(reference)
 
 

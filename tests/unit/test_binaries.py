@@ -164,16 +164,24 @@ def test_two_at_once_build_once(go: FakeGo) -> None:
     assert go.built() == [program.package for program in PROGRAMS]
 
 
-def test_a_ctrl_c_ends_the_build_and_says_how_to_go_on(go: FakeGo, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_build_and_says_how_to_go_on(go: FakeGo, tmp_path: Path, number: signal.Signals) -> None:
     """No compiler is left behind, and the command says that the next one goes on from there."""
     go.install(build='echo $$ > "$(dirname "$0")/../compiler"; exec /bin/sleep 600')
     environment = {**os.environ, "KUBEBUILDER_ASSETS": ""}
     command = [sys._base_executable, "-m", "localcluster", "--state", str(tmp_path / "state"), "up"]  # type: ignore[attr-defined] # noqa: SLF001
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as up:
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads at work here
+    ) as up:
         compiler = tmp_path / "compiler"
         assert wait_until(lambda: compiler.exists() and compiler.read_text().strip(), 60.0)
-        up.send_signal(signal.SIGINT)
+        up.send_signal(number)
         _, told = up.communicate(timeout=60.0)
     assert up.returncode == 130
     assert "interrupted; what was done is kept" in told

@@ -1,0 +1,163 @@
+"""What has to be done next: what was seen of the cluster, turned into keys to serve. No I/O; `now` comes from outside.
+
+It knows for every object when a newer quote is wanted, how often it failed, and how often its ConfigMap was repaired.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from exchangerates.api import Reason
+from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
+from exchangerates.schedule import Schedule
+
+MAX_BACKOFF_S: Final = 300.0
+REFRESH_JITTER: Final = 0.05
+MAX_JITTER_S: Final = 60.0
+REPAIRS_AT_ONCE: Final = 3
+"""How often a ConfigMap is put back without a pause before somebody else is taken to be fighting for it."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered of one object between passes.
+
+    Attributes:
+        refresh_at: When a newer quote is wanted; 0 for at once.
+        failures: Passes in a row that failed.
+        repairs: Times since the last refresh that somebody else changed its ConfigMap.
+        repair_at: When the next repair is planned; in the past where none is.
+        reason: The reason of its last pass.
+    """
+
+    refresh_at: float = 0.0
+    failures: int = 0
+    repairs: int = 0
+    repair_at: float = 0.0
+    reason: Reason | None = None
+
+
+@dataclass(slots=True)
+class Agenda:
+    """The keys to serve, and what is remembered of each object.
+
+    Attributes:
+        observed: What was seen; kept up to date here.
+        now: Seconds of a clock that never goes back.
+        woken: Called when something became due.
+    """
+
+    observed: Observed
+    now: Callable[[], float]
+    woken: Callable[[], None]
+    schedule: Schedule[ObjectKey] = field(default_factory=Schedule)
+    _memories: dict[ObjectKey, Memory] = field(default_factory=dict)
+
+    def reasons(self) -> Mapping[Reason | None, int]:
+        """Count the objects by the reason of their last pass."""
+        counts: dict[Reason | None, int] = {}
+        for memory in self._memories.values():
+            counts[memory.reason] = counts.get(memory.reason, 0) + 1
+        return counts
+
+    def memory(self, key: ObjectKey) -> Memory | None:
+        """Give what is remembered of an object; None for one that is not to be served."""
+        return self._memories.get(key)
+
+    def take_exchange_rate(self, seen: ExchangeRate) -> bool:
+        """Take up an ExchangeRate as it was seen; False where as new a one is known."""
+        known = self.observed.exchange_rates.get(seen.key)
+        if not self.observed.note_exchange_rate(seen):
+            return False
+        if seen.deleting:
+            self._forget(seen.key)
+            return True
+        if known is None or known.uid != seen.uid:
+            self._memories[seen.key] = Memory()
+        elif seen.generation == known.generation and seen.status == known.status:
+            return True
+        elif seen.generation != known.generation:
+            self._memories.setdefault(seen.key, Memory()).refresh_at = 0.0
+        self._wake(seen.key)
+        return True
+
+    def lose_exchange_rate(self, key: ObjectKey, uid: str) -> bool:
+        """Take up that this very ExchangeRate is gone; False where it was not known."""
+        if not self.observed.drop_exchange_rate(key, uid=uid):
+            return False
+        self._forget(key)
+        return True
+
+    def take_config_map(self, seen: ConfigMap) -> bool:
+        """Take up a ConfigMap as it was seen; False where as new a one is known."""
+        known = self.observed.config_maps.get(seen.key)
+        if not self.observed.note_config_map(seen):
+            return False
+        if known is not None and known.uid == seen.uid and known.owner_uid != seen.owner_uid:
+            self._wake_contenders(seen.key)
+        if seen.owner_name is not None:
+            self._repair(ObjectKey(seen.key.namespace, seen.owner_name))
+        return True
+
+    def lose_config_map(self, key: ObjectKey, uid: str) -> None:
+        """Take up that this very ConfigMap is gone."""
+        known = self.observed.config_maps.get(key)
+        if known is not None and self.observed.drop_config_map(key, uid=uid):
+            if known.owner_name is not None:
+                self._repair(ObjectKey(key.namespace, known.owner_name))
+            self._wake_contenders(key)
+
+    def plan(self, key: ObjectKey, reason: Reason | None, again_s: float | None) -> None:
+        """Set an object's next pass.
+
+        Args:
+            key: The object.
+            reason: How its pass ended.
+            again_s: Seconds until the next pass; 0 keeps the refresh that is planned, None backs off, twice as long
+                with every failure.
+        """
+        memory, now = self._memories.get(key), self.now()
+        if memory is None:
+            return
+        memory.reason = reason
+        if again_s is None:
+            memory.failures += 1
+            backoff_s = min(2.0**memory.failures, MAX_BACKOFF_S)
+            self.schedule.at(key, now + backoff_s * random.uniform(0.75, 1.0))  # noqa: S311 - jitter, not a secret
+            return
+        memory.failures = 0
+        if again_s == 0.0 and memory.refresh_at > now:
+            self.schedule.at(key, memory.refresh_at)
+            return
+        jitter_s = min(REFRESH_JITTER * again_s, MAX_JITTER_S)
+        memory.refresh_at = now + again_s + random.uniform(0.0, jitter_s)  # noqa: S311
+        self.schedule.at(key, memory.refresh_at)
+
+    def _repair(self, key: ObjectKey) -> None:
+        """Look at an object's ConfigMap: at once, or in growing intervals where somebody keeps changing it."""
+        memory, now = self._memories.get(key), self.now()
+        if memory is None or memory.repair_at > now:
+            return
+        memory.repairs += 1
+        if memory.repairs <= REPAIRS_AT_ONCE:
+            self._wake(key)
+            return
+        memory.repair_at = now + min(2.0 ** (memory.repairs - REPAIRS_AT_ONCE), MAX_BACKOFF_S)
+        self.schedule.at(key, memory.repair_at)
+        self.woken()
+
+    def _wake_contenders(self, target: ObjectKey) -> None:
+        """Wake those of the namespace that wait for a ConfigMap name to become free."""
+        for key, memory in self._memories.items():
+            if memory.reason is Reason.TARGET_CONFLICT and key.namespace == target.namespace:
+                self._wake(key)
+
+    def _wake(self, key: ObjectKey) -> None:
+        if key in self._memories:
+            self.schedule.wake(key)
+            self.woken()
+
+    def _forget(self, key: ObjectKey) -> None:
+        self._memories.pop(key, None)
+        self.schedule.forget(key)
