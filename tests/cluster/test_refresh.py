@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.cluster.conftest import Audit, Namespace, Operator, StartOperator, eventually
+from tests.cluster.conftest import Audit, Namespace, StartOperator, eventually
 
 from localcluster.rateserver import Fault, RateServer
 
@@ -36,9 +36,10 @@ def test_two_hundred_objects_cost_one_call_and_then_no_write(
 
 
 def test_the_last_rate_stays_while_every_provider_is_down(
-    operator: Operator, namespace: Namespace, rates: RateServer, audit: Callable[[], Audit]
+    start_operator: StartOperator, namespace: Namespace, rates: RateServer, audit: Callable[[], Audit]
 ) -> None:
-    """A failed refresh changes neither the ConfigMap nor the condition; a new rate comes when the provider is back."""
+    """A failed refresh changes neither ConfigMap nor condition, nor does a restart; a new rate comes by itself."""
+    operator = start_operator()
     namespace.rate(refreshInterval="1m")
     namespace.wait()
     log = audit()
@@ -46,6 +47,12 @@ def test_the_last_rate_stays_while_every_provider_is_down(
     rates.fail("ecb", Fault.HTTP_500)
     eventually(lambda: rates.calls["ecb"] > 0, "the refresh was tried", REFRESHED_WITHIN_S)
     eventually(lambda: operator.passes("Published") > 1, "the refresh is over")
+    operator.stop()
+    rates.fail("frankfurter", Fault.HTTP_503)
+    calls = rates.calls["ecb"]
+    operator = start_operator()
+    eventually(lambda: rates.calls["ecb"] > calls, "the restarted operator has tried")
+    eventually(lambda: operator.passes("Published") > 0, "and has kept what was published")
     assert namespace.ready() == ("True", "Published")
     assert namespace.data()["rate"] == "1.1172"
     assert log.writes() == []
