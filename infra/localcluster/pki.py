@@ -1,4 +1,7 @@
-"""The control plane's certificates and keys: one authority, made once per directory and good for ten years."""
+"""The control plane's certificates and keys: one authority, made once per directory and good for ten years.
+
+They carry the extensions that RFC 5280 asks for: from Python 3.13 on, clients refuse certificates without them.
+"""
 
 import datetime as dt
 import ipaddress
@@ -13,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 SERVICE_RANGE: Final = "192.0.2.0/24"
 """A documentation range: it collides with nobody's network."""
 _VALID: Final = dt.timedelta(days=3650)
+_RENEWED_BEFORE: Final = dt.timedelta(days=30)
 _DNS_NAMES: Final = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 _ADDRESSES: Final = ("127.0.0.1", "192.0.2.1")
 
@@ -40,11 +44,13 @@ class Pki:
         self.accounts_key = directory / "accounts.key"
 
     def ensure(self) -> None:
-        """Make everything, unless it is there; the marker that is written last tells a half-made directory."""
+        """Make everything, unless it is there and good for another month."""
+        # The marker is written last: without it the directory is half made.
         marker = self._directory / "complete"
-        if marker.exists():
+        if marker.exists() and self._is_good():
             return
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        marker.unlink(missing_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
         authority = _certificate("localcluster", None, key.public_key(), key, None, ())
         _write_certificate(self.authority, authority)
@@ -61,6 +67,16 @@ class Pki:
             _write_key(key_file, own)
         _write_key(self.accounts_key, rsa.generate_private_key(public_exponent=65537, key_size=2048))
         marker.touch()
+
+    def _is_good(self) -> bool:
+        until = dt.datetime.now(dt.UTC) + _RENEWED_BEFORE
+        certificates = (self.authority, self.serving, self.admin, self.controller_manager)
+        keys = (self.serving_key, self.admin_key, self.controller_manager_key, self.accounts_key)
+        try:
+            ends = [x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc for path in certificates]
+        except (OSError, ValueError):
+            return False
+        return min(ends) > until and all(key.exists() for key in keys)
 
 
 def _server_names() -> tuple[x509.GeneralName, ...]:
@@ -91,12 +107,29 @@ def _certificate(  # noqa: PLR0913, PLR0917 - a certificate has this many parts
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + _VALID)
         .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
+        .add_extension(_key_usage(signs=authority is None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key()), critical=False)
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     if usage is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     return builder.sign(signing_key, hashes.SHA256())
+
+
+def _key_usage(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _write_certificate(path: Path, certificate: x509.Certificate) -> None:
