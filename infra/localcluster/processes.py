@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -21,13 +22,14 @@ _TAIL_LINES: Final = 15
 
 
 def wait_until(reached: Callable[[], object], timeout_s: float, *, poll_s: float = POLL_S) -> bool:
-    """Ask until the answer is true; False when the time is over."""
-    never = threading.Event()
-    for _ in range(max(1, int(timeout_s / poll_s))):
-        if reached():
-            return True
-        never.wait(poll_s)
-    return bool(reached())
+    """Ask until the answer is true; False when the time is over, which includes what the asking takes."""
+    never, end = threading.Event(), time.monotonic() + timeout_s
+    while not reached():
+        left_s = end - time.monotonic()
+        if left_s <= 0:
+            return False
+        never.wait(min(poll_s, left_s))
+    return True
 
 
 class Process:
@@ -117,7 +119,9 @@ def _start_time(pid: int) -> str:
             fields = stat.read_text(encoding="utf-8").rpartition(") ")[2].split()
         except OSError:
             return ""
-        return "" if fields[0] == "Z" else fields[19]
+        # The first thread of a process that ends is a zombie before the others have let go of its ports and files.
+        state, threads, started = fields[0], int(fields[17]), fields[19]
+        return "" if state == "Z" and threads <= 1 else started
     listed = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    state, _, started = listed.stdout.strip().partition(" ")
-    return "" if state.startswith("Z") else started.strip()
+    flags, _, since = listed.stdout.strip().partition(" ")
+    return "" if flags.startswith("Z") else since.strip()

@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,10 +21,31 @@ STUBBORN = [
     "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True)\nwhile 1: signal.pause()",
 ]
 
+HOLDER = """
+import socket, threading
+server, memory = socket.create_server(("127.0.0.1", 0)), b"x" * (200 << 20)
+for _ in range(16):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+print("here", server.getsockname()[1], flush=True)
+threading.Event().wait()
+"""
+
 
 def running(process: Process) -> bool:
     """Wait until the process has said so."""
     return wait_until(lambda: process.log.exists() and "here" in process.log.read_text(), 30.0)
+
+
+def test_a_slow_answer_does_not_stretch_the_deadline() -> None:
+    """A server that answers each question late is waited for no longer than was said."""
+    never, asked = threading.Event(), []
+
+    def slow() -> bool:
+        asked.append(1)
+        return never.wait(0.3)
+
+    assert not wait_until(slow, 0.5)
+    assert len(asked) <= 2
 
 
 def test_a_process_is_found_again_by_its_file(tmp_path: Path) -> None:
@@ -54,6 +77,18 @@ def test_a_stranger_with_the_same_id_is_left_alone(tmp_path: Path) -> None:
         process.stop()
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_one_that_has_ended_holds_no_port(tmp_path: Path) -> None:
+    """Of a process with many threads the first is gone before the rest; only the last lets go of its ports."""
+    process = Process(tmp_path, "holder")
+    for _ in range(3):
+        process.start([sys.executable, "-c", HOLDER])
+        assert running(process)
+        port = int(process.log.read_text().split()[1])
+        os.kill(process.pid or 0, signal.SIGKILL)
+        assert wait_until(lambda: process.pid is None, 30.0, poll_s=0.001)
+        socket.create_server(("127.0.0.1", port)).close()
 
 
 @pytest.mark.parametrize("content", ["", "{", "12"])
