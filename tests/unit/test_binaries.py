@@ -144,7 +144,17 @@ def test_an_old_go_is_not_used(go: FakeGo, only_fakes: FakeGo) -> None:
     told: list[str] = []
     with pytest.raises(LocalClusterError, match="neither Go nor uv is on PATH"):
         ensure_binaries(told.append)
-    assert "is older than Go 1.26" in " ".join(told)
+    assert "is not Go 1.26 or newer" in " ".join(told)
+    assert go.built() == []
+
+
+def test_a_go_that_cannot_be_fetched_is_told_with_its_cause(go: FakeGo, only_fakes: FakeGo) -> None:
+    """What uv said, and what to do without it."""
+    uv = only_fakes.directory / "uv"
+    uv.write_text("#!/bin/sh\necho 'error: dns error: no such host' >&2; exit 2\n")
+    uv.chmod(0o755)
+    with pytest.raises(LocalClusterError, match="dns error: no such host\nInstall Go, or set KUBEBUILDER_ASSETS"):
+        ensure_binaries(print)
     assert go.built() == []
 
 
