@@ -124,6 +124,7 @@ def test_taking_the_stack_down_takes_users_rates_along(empty: ControlPlane, admi
             eventually(lambda: admin.get(users_own), "the user's rate is published")
             applied.destroy()
             eventually(lambda: everything(admin) == before, "nothing is left over", within_s=120.0)
+            assert admin.get(users_own) is None
         finally:
             operator.stop()
 
