@@ -56,7 +56,13 @@ async def _run(settings: Settings) -> None:
     tables = RateTables([_source(name, settings, metrics) for name in settings.defaults.providers])
     reconciler = Reconciler(cluster, tables, observed, settings.defaults)
     controller = Controller(
-        cluster, reconciler, observed, namespaces, functools.partial(dt.datetime.now, dt.UTC), metrics
+        cluster,
+        reconciler,
+        observed,
+        namespaces,
+        settings.resync_interval_s,
+        functools.partial(dt.datetime.now, dt.UTC),
+        metrics,
     )
     async with serving(
         settings.http_host,

@@ -3,6 +3,7 @@
 It knows for every object when a newer quote is wanted, how often it failed, and how often its ConfigMap was repaired.
 """
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,17 +25,19 @@ class Memory:
     """What is remembered of one object between passes.
 
     Attributes:
-        refresh_at: When a newer quote is wanted; 0 for at once.
+        refresh_at: When a newer quote is wanted: 0 for at once, infinity while a pass looks for one.
         failures: Passes in a row that failed.
-        repairs: Times since the last refresh that somebody else changed its ConfigMap.
-        repair_at: When the next repair is planned; in the past where none is.
+        repairs: Looks at its ConfigMap since the last refresh, because somebody else had changed it.
+        repairing: Whether such a look is planned.
+        repair_at: When it is planned for, infinity where there is none or it is due at once.
         reason: The reason of its last pass.
     """
 
     refresh_at: float = 0.0
     failures: int = 0
     repairs: int = 0
-    repair_at: float = 0.0
+    repairing: bool = False
+    repair_at: float = math.inf
     reason: Reason | None = None
 
 
@@ -53,6 +56,8 @@ class Agenda:
     woken: Callable[[], None]
     schedule: Schedule[ObjectKey] = field(default_factory=Schedule)
     _memories: dict[ObjectKey, Memory] = field(default_factory=dict)
+    _contenders: set[ObjectKey] = field(default_factory=set)
+    """The objects that wait for a ConfigMap's name to become free."""
 
     def reasons(self) -> Mapping[Reason | None, int]:
         """Count the objects by the reason of their last pass."""
@@ -73,12 +78,12 @@ class Agenda:
         if seen.deleting:
             self._forget(seen.key)
             return True
-        if known is None or known.uid != seen.uid:
+        if known is None or known.uid != seen.uid or seen.key not in self._memories:
             self._memories[seen.key] = Memory()
-        elif seen.generation == known.generation and seen.status == known.status:
+        elif seen.generation != known.generation or seen.refresh_request != known.refresh_request:
+            self._memories[seen.key].refresh_at = 0.0
+        elif seen.status == known.status:
             return True
-        elif seen.generation != known.generation:
-            self._memories.setdefault(seen.key, Memory()).refresh_at = 0.0
         self._wake(seen.key)
         return True
 
@@ -94,19 +99,30 @@ class Agenda:
         known = self.observed.config_maps.get(seen.key)
         if not self.observed.note_config_map(seen):
             return False
-        if known is not None and known.uid == seen.uid and known.owner_uid != seen.owner_uid:
+        owners = {seen.owner_name}
+        if known is not None and (known.uid, known.owner_uid) != (seen.uid, seen.owner_uid):
+            owners.add(known.owner_name)
             self._wake_contenders(seen.key)
-        if seen.owner_name is not None:
-            self._repair(ObjectKey(seen.key.namespace, seen.owner_name))
+        for name in owners - {None}:
+            self._repair(ObjectKey(seen.key.namespace, str(name)))
         return True
 
     def lose_config_map(self, key: ObjectKey, uid: str) -> None:
         """Take up that this very ConfigMap is gone."""
         known = self.observed.config_maps.get(key)
-        if known is not None and self.observed.drop_config_map(key, uid=uid):
-            if known.owner_name is not None:
-                self._repair(ObjectKey(key.namespace, known.owner_name))
-            self._wake_contenders(key)
+        if known is not None and self.observed.drop_config_map(key, uid=uid) and known.owner_name is not None:
+            self._repair(ObjectKey(key.namespace, known.owner_name))
+        self._wake_contenders(key)
+
+    def begin(self, key: ObjectKey) -> bool:
+        """Begin an object's pass; True where it is to look for a newer quote. A wish that comes meanwhile stays."""
+        memory = self._memories[key]
+        memory.repairing, memory.repair_at = False, math.inf
+        if memory.refresh_at > self.now():
+            return False
+        memory.refresh_at = math.inf
+        memory.repairs = 0
+        return True
 
     def plan(self, key: ObjectKey, reason: Reason | None, again_s: float | None) -> None:
         """Set an object's next pass.
@@ -121,36 +137,41 @@ class Agenda:
         if memory is None:
             return
         memory.reason = reason
+        (self._contenders.add if reason is Reason.TARGET_CONFLICT else self._contenders.discard)(key)
         if again_s is None:
+            if memory.refresh_at == math.inf:
+                memory.refresh_at = now
             memory.failures += 1
             backoff_s = min(2.0**memory.failures, MAX_BACKOFF_S)
-            self.schedule.at(key, now + backoff_s * random.uniform(0.75, 1.0))  # noqa: S311 - jitter, not a secret
-            return
-        memory.failures = 0
-        if again_s == 0.0 and memory.refresh_at > now:
-            self.schedule.at(key, memory.refresh_at)
-            return
-        jitter_s = min(REFRESH_JITTER * again_s, MAX_JITTER_S)
-        memory.refresh_at = now + again_s + random.uniform(0.0, jitter_s)  # noqa: S311
-        self.schedule.at(key, memory.refresh_at)
+            due = now + backoff_s * random.uniform(0.75, 1.0)  # noqa: S311 - jitter, not a secret
+        else:
+            memory.failures = 0
+            if memory.refresh_at == 0.0:
+                return  # wished for while the pass ran: it is woken already
+            if again_s > 0.0 or not now < memory.refresh_at < math.inf:
+                jitter_s = min(REFRESH_JITTER * again_s, MAX_JITTER_S)
+                memory.refresh_at = now + again_s + random.uniform(0.0, jitter_s)  # noqa: S311
+            due = memory.refresh_at
+        self.schedule.at(key, min(due, memory.repair_at))
 
     def _repair(self, key: ObjectKey) -> None:
         """Look at an object's ConfigMap: at once, or in growing intervals where somebody keeps changing it."""
-        memory, now = self._memories.get(key), self.now()
-        if memory is None or memory.repair_at > now:
+        memory = self._memories.get(key)
+        if memory is None or memory.repairing:
             return
+        memory.repairing = True
         memory.repairs += 1
         if memory.repairs <= REPAIRS_AT_ONCE:
             self._wake(key)
             return
-        memory.repair_at = now + min(2.0 ** (memory.repairs - REPAIRS_AT_ONCE), MAX_BACKOFF_S)
+        memory.repair_at = self.now() + min(2.0 ** (memory.repairs - REPAIRS_AT_ONCE), MAX_BACKOFF_S)
         self.schedule.at(key, memory.repair_at)
         self.woken()
 
     def _wake_contenders(self, target: ObjectKey) -> None:
         """Wake those of the namespace that wait for a ConfigMap name to become free."""
-        for key, memory in self._memories.items():
-            if memory.reason is Reason.TARGET_CONFLICT and key.namespace == target.namespace:
+        for key in self._contenders:
+            if key.namespace == target.namespace:
                 self._wake(key)
 
     def _wake(self, key: ObjectKey) -> None:
@@ -160,4 +181,5 @@ class Agenda:
 
     def _forget(self, key: ObjectKey) -> None:
         self._memories.pop(key, None)
+        self._contenders.discard(key)
         self.schedule.forget(key)

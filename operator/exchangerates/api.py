@@ -19,6 +19,9 @@ FIELD_MANAGER: Final = "exchange-rate-operator"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 """On every ConfigMap that the operator made, with the value `FIELD_MANAGER`; the operator watches only those."""
 
+REFRESH_ANNOTATION: Final = f"{GROUP}/refresh"
+"""On an ExchangeRate: any new value makes the operator look for a newer quote at once. Status shows it once it did."""
+
 PROVIDERS: Final = ("frankfurter", "ecb", "exchangeratesapi")
 """The rate providers, by the names that users write: the CRD's enum and the operator's registry equal it."""
 
@@ -49,6 +52,8 @@ class Reason(StrEnum):
     """The newest quote that could be had is older than `maxAge`; it stays in the ConfigMap."""
     RATE_FRESH = "RateFresh"
     """The published quote is not older than `maxAge`."""
+    SUSPENDED = "Suspended"
+    """`spec.suspend` is true: the operator leaves the ConfigMap as it is, whatever happens to it."""
     INVALID_SPEC = "InvalidSpec"
     """A stored spec that today's validation would refuse."""
     CURRENCY_NOT_SUPPORTED = "CurrencyNotSupported"
@@ -88,6 +93,8 @@ class Env(StrEnum):
     """The namespaces to watch, comma-separated; empty means all."""
     INSTALL_CRD = "EXCHANGERATES_INSTALL_CRD"
     """`true` makes the operator create the CRD at start, as `--install-crd` does."""
+    RESYNC_INTERVAL = "EXCHANGERATES_RESYNC_INTERVAL"
+    """Time between two lists of everything, which find what the watches have missed, a Go duration: `10m`."""
     HTTP_ADDRESS = "EXCHANGERATES_HTTP_ADDRESS"
     """Where `/healthz`, `/readyz` and `/metrics` are served: `0.0.0.0:8080`."""
     LOG_LEVEL = "EXCHANGERATES_LOG_LEVEL"

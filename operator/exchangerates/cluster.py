@@ -73,18 +73,19 @@ class Cluster:
         return ConfigMap.from_body(await self._request("POST", path, body, params=_WRITTEN_BY))
 
     async def patch_config_map(self, key: ObjectKey, patch: Mapping[str, Any]) -> ConfigMap:
-        """Merge a patch into a ConfigMap; 422 where the patch's uid is not the ConfigMap's, 404 where there is none."""
+        """Merge a patch into a ConfigMap; 409 or 422 where it is not the one that the patch names, 404 for none."""
         path = f"{_config_maps_path(key.namespace)}/{key.name}"
         answer = await self._request("PATCH", path, patch, params=_WRITTEN_BY, headers=_MERGE_PATCH)
         return ConfigMap.from_body(answer)
 
     async def delete_config_map(self, seen: ConfigMap) -> None:
-        """Delete this very ConfigMap; one of the same name with another uid stays, and none is no error."""
+        """Delete this very ConfigMap as it was seen; 409 where it has changed or is another one, none is no error."""
         path = f"{_config_maps_path(seen.key.namespace)}/{seen.key.name}"
+        guard = {"uid": seen.uid, "resourceVersion": str(seen.resource_version)}
         try:
-            await self._request("DELETE", path, {"preconditions": {"uid": seen.uid}})
+            await self._request("DELETE", path, {"preconditions": guard})
         except ApiError as error:
-            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
     async def patch_status(self, owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:

@@ -1,7 +1,8 @@
 """The running operator: what was seen wakes the schedule, the schedule hands out keys, a few workers make passes.
 
-The watches only wake; lists are the truth. Both kinds are listed before anything is written and every ten minutes
-after: a lost DELETED event is found then, and a watch that has not shown a listed change a minute later is deaf.
+The watches only wake; lists are the truth. Both kinds are listed before anything is written and every resync interval
+after: what the watches have missed is found then. A watch is deaf that has not shown what a list showed when a later
+list succeeds.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from exchangerates.agenda import Agenda, Memory
+from exchangerates.api import Reason
 from exchangerates.errors import ApiError
 from exchangerates.metrics import Metrics
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
@@ -20,11 +22,16 @@ from exchangerates.reconcile import GONE, Outcome
 
 WORKERS: Final = 20
 """Passes that run at once; an API server's default priority level takes a multiple of it."""
-RESYNC_S: Final = 600.0
-DEAF_AFTER_S: Final = 60.0
-"""How long a watch may take to show what a list has shown."""
-STUCK_AFTER_S: Final = 180.0
-"""No pass takes this long: each of its calls has a timeout, and their sum is below."""
+DEAF_AFTER_S: Final = 90.0
+"""How long a watch may take to show what a list has shown: Kopf itself makes a silent one anew after 70 s."""
+LIST_AGAIN_S: Final = 30.0
+"""The pause after a list that failed, and after one that found what the watches have missed."""
+STUCK_AFTER_S: Final = 360.0
+"""No pass takes this long: three calls to rate providers and eight to the API server may take 30 s each."""
+IDLE_S: Final = 60.0
+"""How long the dispatcher sleeps at most between two signs of life."""
+FINISH_S: Final = 0.5
+"""How long running passes may go on after the operator was told to end: what they have begun to write, they report."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +57,16 @@ class Controller:
     passes: Passes
     observed: Observed
     namespaces: tuple[str | None, ...]
+    resync_interval_s: float
     clock: Callable[[], dt.datetime]
     metrics: Metrics
     listed: asyncio.Event = field(default_factory=asyncio.Event)
     agenda: Agenda = field(init=False)
     _running: dict[ObjectKey, float] = field(default_factory=dict)
+    _passes: set[asyncio.Task[None]] = field(default_factory=set)
     _unseen: dict[tuple[type, ObjectKey], tuple[int, float]] = field(default_factory=dict)
-    """What a list has shown and the watch not yet: resource version, and when it was listed."""
+    """What a list has shown and the watch not yet: resource version, and when it was listed first."""
+    _deaf: set[str] = field(default_factory=set)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _beats: dict[str, float] = field(default_factory=dict)
 
@@ -86,17 +96,26 @@ class Controller:
         await self._first_list()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._resync_forever(), name="resync")
-            slots = asyncio.Semaphore(WORKERS)
-            while True:
-                await slots.acquire()
-                key = await self._next()
-                task = group.create_task(self._serve(key), name=f"reconcile {key}")
-                task.add_done_callback(lambda _: slots.release())
+            try:
+                await self._dispatch(group)
+            finally:
+                if self._passes:
+                    await asyncio.wait(self._passes, timeout=FINISH_S)
+
+    async def _dispatch(self, group: asyncio.TaskGroup) -> None:
+        slots = asyncio.Semaphore(WORKERS)
+        while True:
+            await slots.acquire()
+            key = await self._next()
+            task = group.create_task(self._serve(key), name=f"reconcile {key}")
+            self._passes.add(task)
+            task.add_done_callback(self._passes.discard)
+            task.add_done_callback(lambda _: slots.release())
 
     def problems(self) -> list[str]:
         """Say what has stalled; empty while all is well. An outage of the API server or of a provider is no stall."""
         now = self._now()
-        limits = {"the dispatcher": 2 * STUCK_AFTER_S, "the resync": 2 * RESYNC_S}
+        limits = {"the dispatcher": 2 * STUCK_AFTER_S, "the resync": 2 * self.resync_interval_s + STUCK_AFTER_S}
         stalled = [
             f"{name} has not run for {now - beat:.0f} s"
             for name, beat in self._beats.items()
@@ -105,8 +124,7 @@ class Controller:
         stuck = [
             f"the pass over {key} does not end" for key, since in self._running.items() if now - since > STUCK_AFTER_S
         ]
-        deaf = {kind.__name__ for (kind, _), (_, since) in self._unseen.items() if now - since > DEAF_AFTER_S}
-        return stalled + stuck + [f"the watch of {kind}s is deaf" for kind in sorted(deaf)]
+        return stalled + stuck + [f"the watch of {kind}s is deaf" for kind in sorted(self._deaf)]
 
     def backlog(self) -> int:
         """Count the objects that wait to be served at once."""
@@ -127,16 +145,18 @@ class Controller:
                 return
 
     async def _resync_forever(self) -> None:
-        pause_s = RESYNC_S
+        soon_s, failed = min(LIST_AGAIN_S, self.resync_interval_s), False
         while True:
             self._beats["the resync"] = self._now()
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(soon_s)
+            if not failed and not self._unseen:
+                await asyncio.sleep(self.resync_interval_s - soon_s)
             try:
                 await self._resync()
-                pause_s = RESYNC_S
+                failed = False
             except ApiError as error:
-                logger.warning("a list failed, it is tried again in %.0f s: %s", DEAF_AFTER_S, error)
-                pause_s = DEAF_AFTER_S
+                logger.warning("a list failed, it is tried again in %.0f s: %s", soon_s, error)
+                failed = True
 
     async def _resync(self) -> None:
         """Take up what the lists show; what is known and in none of them, and was known before, is gone."""
@@ -144,23 +164,34 @@ class Controller:
         maps_before = {key: seen.uid for key, seen in self.observed.config_maps.items()}
         maps = [seen for namespace in self.namespaces async for seen in self.lister.list_config_maps(namespace)]
         rates = [seen for namespace in self.namespaces async for seen in self.lister.list_exchange_rates(namespace)]
-        first = not self.listed.is_set()
         for listed_map in maps:
-            if self.agenda.take_config_map(listed_map) and not first:
-                self._unseen[ConfigMap, listed_map.key] = (listed_map.resource_version, self._now())
+            if self.agenda.take_config_map(listed_map):
+                self._missed(ConfigMap, listed_map)
         for listed_rate in rates:
-            if self.agenda.take_exchange_rate(listed_rate) and not first:
-                self._unseen[ExchangeRate, listed_rate.key] = (listed_rate.resource_version, self._now())
+            if self.agenda.take_exchange_rate(listed_rate):
+                self._missed(ExchangeRate, listed_rate)
         for key in rates_before.keys() - {seen.key for seen in rates}:
             if self.agenda.lose_exchange_rate(key, rates_before[key]):
                 logger.info("ExchangeRate %s is gone and its DELETED event was lost", key)
         for key in maps_before.keys() - {seen.key for seen in maps}:
             self.agenda.lose_config_map(key, maps_before[key])
+        self._judge_watches({ConfigMap: {seen.key for seen in maps}, ExchangeRate: {seen.key for seen in rates}})
+
+    def _missed(self, kind: type, seen: ExchangeRate | ConfigMap) -> None:
+        if self.listed.is_set():
+            self._unseen.setdefault((kind, seen.key), (seen.resource_version, self._now()))
+
+    def _judge_watches(self, listed: Mapping[type, set[ObjectKey]]) -> None:
+        """Take a watch for deaf where a whole list later it still has not shown what an earlier one has."""
+        self._unseen = {unseen: since for unseen, since in self._unseen.items() if unseen[1] in listed[unseen[0]]}
+        late = self._now() - DEAF_AFTER_S
+        self._deaf = {kind.__name__ for (kind, _), (_, since) in self._unseen.items() if since <= late}
 
     def _heard(self, kind: type, key: ObjectKey, resource_version: int) -> None:
         listed = self._unseen.get((kind, key))
         if listed is not None and resource_version >= listed[0]:
             del self._unseen[kind, key]
+            self._deaf.discard(kind.__name__)
 
     async def _next(self) -> ObjectKey:
         """Wait for the next key to serve."""
@@ -173,7 +204,7 @@ class Controller:
             due = self.agenda.schedule.next_due()
             self._woken.clear()
             try:
-                async with asyncio.timeout(min(DEAF_AFTER_S, DEAF_AFTER_S if due is None else due - now)):
+                async with asyncio.timeout(IDLE_S if due is None else min(IDLE_S, due - now)):
                     await self._woken.wait()
             except TimeoutError:
                 continue
@@ -195,15 +226,16 @@ class Controller:
             self._woken.set()
 
     async def _pass(self, owner: ExchangeRate, memory: Memory) -> Outcome:
-        refresh = memory.refresh_at <= self._now()
-        if refresh:
-            memory.repairs = 0
+        refresh = self.agenda.begin(owner.key)
         began = time.perf_counter()
         try:
             outcome = await self.passes.reconcile(owner, self.clock(), refresh=refresh)
         except ApiError as error:
             logger.warning("ExchangeRate %s: %s", owner.key, error)
             outcome = Outcome(memory.reason, None)
+        except Exception:
+            logger.exception("ExchangeRate %s: the pass failed", owner.key)
+            outcome = Outcome(Reason.INTERNAL_ERROR, None)
         self.metrics.reconciled(outcome.reason, time.perf_counter() - began)
         return outcome
 

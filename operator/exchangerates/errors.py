@@ -3,12 +3,14 @@
     ExchangeRateError
     ├── ReconcileError            ends one pass; has a condition reason, and says when to look again
     │   ├── InvalidSpec           the object's owner has to edit it
+    │   ├── Suspended             the object's owner wants nothing to be done
     │   ├── CurrencyNotSupported  every asked provider answered, none quotes the pair
     │   ├── ProviderNotEnabled    the object pins a provider that the stack did not enable
     │   ├── ProviderUnavailable   no provider answered usefully; tried again by itself
     │   ├── ProviderRefused       the key or the plan was refused; somebody has to act
     │   ├── TargetConflict        the target ConfigMap belongs to somebody else
     │   └── TargetRefused         the API server refused the ConfigMap
+    ├── OwnerGone                 the object, or its namespace, is gone or going: nothing is to be done any more
     ├── FetchError                one call to one rate provider failed; `rate_tables` turns it into one of the above
     │   └── AccessRefused         the provider refused the key, the plan or the quota
     ├── ApiError                  the API server answered with an error
@@ -17,7 +19,8 @@
         ├── SettingsError         the environment is wrong
         └── CrdMissing            the API server does not know the kind
 
-Only `reconcile` ends a ReconcileError, `controller` an ApiError, `rate_tables` a FetchError, `__main__` a StartError.
+Only `reconcile` ends a ReconcileError and an OwnerGone, `controller` an ApiError, `rate_tables` a FetchError,
+`__main__` a StartError.
 """
 
 from collections.abc import Mapping
@@ -40,6 +43,10 @@ class SettingsError(StartError):
 
 class CrdMissing(StartError):
     """The API server does not know the kind."""
+
+
+class OwnerGone(ExchangeRateError):
+    """The object, or its namespace, is gone or going."""
 
 
 class FetchError(ExchangeRateError):
@@ -88,6 +95,12 @@ class InvalidSpec(ReconcileError):
         self.field = field
 
 
+class Suspended(ReconcileError):
+    """The object's owner wants nothing to be done."""
+
+    reason = Reason.SUSPENDED
+
+
 class CurrencyNotSupported(ReconcileError):
     """No asked provider quotes the pair."""
 
@@ -130,13 +143,16 @@ class ApiError(ExchangeRateError):
     Attributes:
         status: The HTTP status code.
         causes: The reasons in the answer's `details.causes`.
+        fields: The fields in the answer's `details.causes`, such as `metadata.uid`.
     """
 
     def __init__(self, status: int, body: Mapping[str, Any]) -> None:
         super().__init__(f"HTTP {status}: {body.get('message') or body.get('reason') or 'no message'}")
         self.status = status
         details = body.get("details") or {}
-        self.causes = frozenset(str(cause.get("reason")) for cause in details.get("causes") or ())
+        causes = details.get("causes") or ()
+        self.causes = frozenset(str(cause.get("reason")) for cause in causes)
+        self.fields = frozenset(str(cause.get("field")) for cause in causes)
         self.retry_after_s: float | None = details.get("retryAfterSeconds")
 
 

@@ -5,6 +5,8 @@ Only `on.event` is used: timers, daemons and `on.delete` would add a finalizer, 
 """
 
 import asyncio
+import itertools
+from collections.abc import Iterator
 
 import kopf
 
@@ -65,6 +67,18 @@ def log_in(settings: kopf.OperatorSettings) -> kopf.AiohttpSession | None:
     return kopf.AiohttpSession(server=info.server, aiohttp_session=session, default_namespace=info.default_namespace)
 
 
+class Backoffs:
+    """Kopf's pauses between attempts of one request, in seconds, without an end.
+
+    Kopf's own list ends, and with it the operator, after a minute of HTTP 500s; and a pause as long as its last one
+    would keep a watch deaf after the API server is back.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        """Give the pauses of one request."""
+        return itertools.chain((0.5, 1.0, 2.0, 4.0), itertools.repeat(8.0))
+
+
 def kopf_settings() -> kopf.OperatorSettings:
     """Give Kopf's settings: no discovery (it takes rights on CRDs and namespaces), no events, paged lists."""
     settings = kopf.OperatorSettings()
@@ -73,4 +87,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.watching.label_selectors["configmaps"] = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
     settings.queueing.exit_timeout = 0.1
+    settings.networking.request_timeout = 30.0
+    settings.networking.connect_timeout = 10.0
+    settings.networking.error_backoffs = Backoffs()
     return settings

@@ -7,9 +7,20 @@ resource version counts (they are comparable numbers: Kubernetes promises it sin
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from exchangerates.api import FIELD_MANAGER, KIND, MANAGED_BY_LABEL
+from exchangerates.api import FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION
+
+MAX_REQUEST_CHARS: Final = 64
+"""What is remembered of a refresh annotation's value; an annotation may be far longer than a status should be."""
+
+OWN_LABELS: Final[Mapping[str, str]] = {MANAGED_BY_LABEL: FIELD_MANAGER}
+_NO_ITEMS: Final[Mapping[str, str]] = {}
+_NO_KEYS: Final[frozenset[str]] = frozenset()
+_OWN_KEYS: Final = frozenset(OWN_LABELS)
+
+
+T = TypeVar("T")
 
 
 class ObjectKey(NamedTuple):
@@ -30,6 +41,7 @@ class ExchangeRate:
         spec: As stored, not validated.
         status: As stored, not validated.
         deleting: Whether it has a deletion timestamp.
+        refresh_request: The value of its refresh annotation, cut to `MAX_REQUEST_CHARS`, or None.
     """
 
     key: ObjectKey
@@ -39,12 +51,14 @@ class ExchangeRate:
     deleting: bool
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
+    refresh_request: str | None = None
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ExchangeRate":
         """Slim a body as the API server returns it."""
         meta = body["metadata"]
         spec, status = body.get("spec"), body.get("status")
+        request = (meta.get("annotations") or {}).get(REFRESH_ANNOTATION)
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
             uid=meta["uid"],
@@ -53,6 +67,7 @@ class ExchangeRate:
             deleting="deletionTimestamp" in meta,
             spec=spec if isinstance(spec, Mapping) else {},
             status=status if isinstance(status, Mapping) else {},
+            refresh_request=None if request is None else str(request)[:MAX_REQUEST_CHARS],
         )
 
 
@@ -63,7 +78,11 @@ class ConfigMap:
     Attributes:
         owner_uid: The uid of its controller, or None.
         owner_name: The name of its controller where that is an ExchangeRate, or None.
-        labelled: Whether it carries the label by which the operator watches.
+        labels: Its labels.
+        annotations: Its annotations.
+        own_labels: The keys of the labels that the operator alone has set, by the API server's bookkeeping.
+        own_annotations: The same of annotations.
+        binary_keys: The keys of its `binaryData`.
     """
 
     key: ObjectKey
@@ -71,9 +90,13 @@ class ConfigMap:
     resource_version: int
     owner_uid: str | None
     owner_name: str | None
-    labelled: bool
+    labels: Mapping[str, str]
     immutable: bool
     data: Mapping[str, str]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    own_labels: frozenset[str] = _NO_KEYS
+    own_annotations: frozenset[str] = _NO_KEYS
+    binary_keys: frozenset[str] = _NO_KEYS
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ConfigMap":
@@ -87,10 +110,30 @@ class ConfigMap:
             resource_version=int(meta["resourceVersion"]),
             owner_uid=owner.get("uid"),
             owner_name=owner.get("name") if owner.get("kind") == KIND else None,
-            labelled=(meta.get("labels") or {}).get(MANAGED_BY_LABEL) == FIELD_MANAGER,
+            labels=_shared(meta.get("labels") or _NO_ITEMS, OWN_LABELS),
             immutable=bool(body.get("immutable")),
-            data=body.get("data") or {},
+            data=body.get("data") or _NO_ITEMS,
+            annotations=meta.get("annotations") or _NO_ITEMS,
+            own_labels=_shared(_set_by_us(meta, "f:labels"), _OWN_KEYS),
+            own_annotations=_shared(_set_by_us(meta, "f:annotations"), _NO_KEYS),
+            binary_keys=_shared(frozenset(body.get("binaryData") or ()), _NO_KEYS),
         )
+
+
+def _shared(value: T, usual: T) -> T:
+    """Give the one usual value in place of its equals: ten thousand ConfigMaps have the same label."""
+    return usual if value == usual else value
+
+
+def _set_by_us(meta: Mapping[str, Any], part: str) -> frozenset[str]:
+    """Read from `managedFields` which keys the operator set and nobody else did."""
+    ours: set[str] = set()
+    others: set[str] = set()
+    for entry in meta.get("managedFields") or ():
+        fields = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get(part) or {}
+        keys = ours if entry.get("manager") == FIELD_MANAGER else others
+        keys.update(name.removeprefix("f:") for name in fields if name != ".")
+    return frozenset(ours - others)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,8 @@ from exchangerates.spec import Defaults, ExchangeRateSpec, parse_duration, parse
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _MAX_PORT: Final = 65535
+MIN_RESYNC_INTERVAL_S: Final = 10.0
+"""Lists cost the API server more than watches."""
 _LOG_FORMATS: Final = ("json", "text")
 _EXAMPLE: Final = {"currency": "EUR", "base": "EUR"}
 _PLACEHOLDER: Final = Defaults("EUR", (), 3600.0, 168 * 3600.0)
@@ -26,6 +28,7 @@ class Settings:
         provider_urls: Root addresses in place of the public ones, by provider.
         exchangeratesapi_key: The API key of `exchangeratesapi`, or None; never shown.
         watch_namespaces: The namespaces to watch; empty for all.
+        resync_interval_s: Seconds between two lists of everything.
         install_crd: Whether the operator creates the CRD at start.
         http_host: Where health and metrics are served.
         http_port: The same; 0 for any free port.
@@ -38,6 +41,7 @@ class Settings:
     provider_urls: Mapping[str, str]
     exchangeratesapi_key: str | None = field(repr=False)
     watch_namespaces: tuple[str, ...]
+    resync_interval_s: float
     install_crd: bool
     http_host: str
     http_port: int
@@ -61,12 +65,13 @@ class Settings:
                 max_age_s=reader.default(Env.MAX_AGE, "maxAge", "168h").max_age_s,
             ),
             min_fetch_intervals_s={
-                name: reader.seconds(Env.MIN_FETCH_INTERVALS, value)
+                name: reader.parsed_seconds(Env.MIN_FETCH_INTERVALS, value)
                 for name, value in reader.by_provider(Env.MIN_FETCH_INTERVALS).items()
             },
             provider_urls={name: url.rstrip("/") for name, url in reader.by_provider(Env.PROVIDER_URLS).items()},
             exchangeratesapi_key=reader.text(Env.EXCHANGERATESAPI_KEY, "").strip() or None,
             watch_namespaces=reader.words(Env.WATCH_NAMESPACES, ""),
+            resync_interval_s=reader.seconds(Env.RESYNC_INTERVAL, "10m", at_least_s=MIN_RESYNC_INTERVAL_S),
             install_crd=reader.choice(Env.INSTALL_CRD, "false", ("true", "false")) == "true",
             http_host=reader.address(Env.HTTP_ADDRESS, "0.0.0.0:8080")[0],
             http_port=reader.address(Env.HTTP_ADDRESS, "0.0.0.0:8080")[1],
@@ -105,7 +110,14 @@ class _Reader:
             self.mistake(variable, value, f"one of {', '.join(choices)}")
         return value
 
-    def seconds(self, variable: Env, value: str) -> float:
+    def seconds(self, variable: Env, default: str, *, at_least_s: float) -> float:
+        value = self.text(variable, default)
+        seconds = self.parsed_seconds(variable, value)
+        if 0.0 < seconds < at_least_s:
+            self.mistake(variable, value, f"at least {at_least_s:.0f}s")
+        return seconds
+
+    def parsed_seconds(self, variable: Env, value: str) -> float:
         try:
             return parse_duration(value)
         except ValueError as error:

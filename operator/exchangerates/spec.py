@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exchangerates.api import PROVIDERS
+from exchangerates.api import MANAGED_BY_LABEL, PROVIDERS, Key
 from exchangerates.errors import InvalidSpec
 
 CURRENCY_PATTERN: Final = "^[A-Z]{3}$"
@@ -26,6 +26,7 @@ MAX_MAX_AGE_S: Final = 87600 * 3600.0
 _UNITS_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _MAX_DURATION_CHARS: Final = 16
 _NAME_PATTERN: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_KEY_PATTERN: Final = re.compile(r"[-._a-zA-Z0-9]+")
 _MAX_NAME_CHARS: Final = 253
 
 
@@ -47,6 +48,23 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where a rate is published.
+
+    Attributes:
+        name: The name of the ConfigMap.
+        key: The key of its data that holds the rate.
+        labels: Labels that it carries besides the operator's own.
+        annotations: Annotations that it carries.
+    """
+
+    name: str
+    key: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangeRateSpec:
     """A spec with its defaults resolved.
 
@@ -56,7 +74,8 @@ class ExchangeRateSpec:
         provider: The pinned rate provider, or None for the stack's chain.
         refresh_interval_s: Seconds between two looks for a newer quote.
         max_age_s: Age of a quote, by its own date, after which it is stale, in seconds.
-        target_name: The name of the ConfigMap.
+        suspend: Whether the operator is to leave the object and its ConfigMap as they are.
+        target: Where the rate is published.
     """
 
     currency: str
@@ -64,7 +83,8 @@ class ExchangeRateSpec:
     provider: str | None
     refresh_interval_s: float
     max_age_s: float
-    target_name: str
+    suspend: bool
+    target: Target
 
 
 def parse_duration(text: str) -> float:
@@ -100,7 +120,8 @@ def parse_spec(name: str, raw: Mapping[str, Any], defaults: Defaults) -> Exchang
             raw, "refreshInterval", defaults.refresh_interval_s, MIN_REFRESH_INTERVAL_S, MAX_REFRESH_INTERVAL_S
         ),
         max_age_s=_duration(raw, "maxAge", defaults.max_age_s, MIN_MAX_AGE_S, MAX_MAX_AGE_S),
-        target_name=_target_name(raw, name),
+        suspend=_suspend(raw),
+        target=_target(raw, name),
     )
 
 
@@ -129,11 +150,33 @@ def _short(seconds: float) -> str:
     return f"{seconds / 3600:.0f}h" if seconds >= _UNITS_S["h"] else f"{seconds / 60:.0f}m"
 
 
-def _target_name(raw: Mapping[str, Any], default: str) -> str:
+def _suspend(raw: Mapping[str, Any]) -> bool:
+    value = raw.get("suspend", False)
+    if not isinstance(value, bool):
+        raise InvalidSpec("suspend", f"{value!r} is no truth value; write true or false")
+    return value
+
+
+def _target(raw: Mapping[str, Any], default_name: str) -> Target:
     target = raw.get("target") or {}
-    value = target.get("name", default) if isinstance(target, Mapping) else target
-    if not isinstance(value, str) or not _NAME_PATTERN.fullmatch(value) or len(value) > _MAX_NAME_CHARS:
+    if not isinstance(target, Mapping):
+        raise InvalidSpec("target", f"{target!r} is not an object; write target: {{name: {default_name}}}")
+    name, key = target.get("name", default_name), target.get("key", str(Key.RATE))
+    if not isinstance(name, str) or not _NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
         raise InvalidSpec(
-            "target.name", f"{value!r} is not a ConfigMap name; write lower-case letters, digits, '-' and '.'"
+            "target.name", f"{name!r} is not a ConfigMap name; write lower-case letters, digits, '-' and '.'"
         )
+    if not isinstance(key, str) or not _KEY_PATTERN.fullmatch(key) or len(key) > _MAX_NAME_CHARS:
+        raise InvalidSpec("target.key", f"{key!r} is not a ConfigMap key; write letters, digits, '-', '_' and '.'")
+    if key in set(Key) - {Key.RATE}:
+        raise InvalidSpec("target.key", f"{key!r} is taken by the rate's {key}; write another one")
+    return Target(name, key, labels=_strings(target, "labels"), annotations=_strings(target, "annotations"))
+
+
+def _strings(target: Mapping[str, Any], field: str) -> Mapping[str, str]:
+    value = target.get(field) or {}
+    if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
+        raise InvalidSpec(f"target.{field}", f"{value!r} is not a map of strings; write numbers in quotes")
+    if MANAGED_BY_LABEL in value:
+        raise InvalidSpec(f"target.{field}", f"{MANAGED_BY_LABEL} is the operator's own; write it nowhere")
     return value

@@ -13,6 +13,7 @@ from exchangerates.observed import ExchangeRate
 from exchangerates.rates import Quote, parse_date, parse_rate
 from exchangerates.spec import ExchangeRateSpec
 
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 _CHANGING_MESSAGES: Final = frozenset({Reason.PROVIDER_UNAVAILABLE})
 """Reasons whose message follows the provider's mood: a new message alone is not worth a write to every object."""
 
@@ -39,25 +40,27 @@ def age_s(quote: Quote, now: dt.datetime) -> float:
     return (now - dt.datetime.combine(quote.date, dt.time(), dt.UTC)).total_seconds()
 
 
-def desired_published(owner: ExchangeRate, spec: ExchangeRateSpec, quote: Quote, now: dt.datetime) -> dict[str, Any]:
-    """Give the status after the ConfigMap was found to hold the quote."""
+def desired_published(
+    owner: ExchangeRate, spec: ExchangeRateSpec, quote: Quote, now: dt.datetime, *, refreshed: bool = False
+) -> dict[str, Any]:
+    """Give the status after the ConfigMap was found to hold the quote; `refreshed` after a look for a newer one."""
     stale = age_s(quote, now) > spec.max_age_s
     pair = f"1 {quote.base} = {quote.rate} {quote.currency}"
     if stale:
         age_h = spec.max_age_s / 3600
         message = (
             f"{quote.provider} quotes nothing newer than {quote.date} for {spec.currency}, which is older than maxAge "
-            f"({age_h:g}h); ConfigMap {spec.target_name} keeps that rate"
+            f"({age_h:g}h); ConfigMap {spec.target.name} keeps that rate"
         )
         ready = _condition(owner, Condition.READY, Reason.RATE_TOO_OLD, message, now, holds=False)
     else:
-        message = f"ConfigMap {spec.target_name} holds {pair}, quoted by {quote.provider} for {quote.date}"
+        message = f"ConfigMap {spec.target.name} holds {pair}, quoted by {quote.provider} for {quote.date}"
         ready = _condition(owner, Condition.READY, Reason.PUBLISHED, message, now, holds=True)
     return {
         "observedGeneration": owner.generation,
         "base": quote.base,
         "provider": quote.provider,
-        "configMapName": spec.target_name,
+        "configMapName": spec.target.name,
         "rates": [
             {
                 "currency": quote.currency,
@@ -67,11 +70,17 @@ def desired_published(owner: ExchangeRate, spec: ExchangeRateSpec, quote: Quote,
             }
         ],
         "conditions": [ready, _stale(owner, quote, now, holds=stale)],
+        **_last_refresh(owner, now, refreshed=refreshed),
     }
 
 
 def desired_failed(
-    owner: ExchangeRate, spec: ExchangeRateSpec | None, error: ReconcileError, now: dt.datetime
+    owner: ExchangeRate,
+    spec: ExchangeRateSpec | None,
+    error: ReconcileError,
+    now: dt.datetime,
+    *,
+    refreshed: bool = False,
 ) -> dict[str, Any]:
     """Give the status after a pass that could not publish.
 
@@ -89,7 +98,14 @@ def desired_failed(
         "observedGeneration": owner.generation,
         **{name: owner.status[name] for name in kept if name in owner.status},
         "conditions": [ready, *(c for c in _conditions(owner.status) if c.get("type") == Condition.STALE)],
+        **_last_refresh(owner, now, refreshed=refreshed and error.reason != Reason.SUSPENDED),
     }
+
+
+def acknowledged(owner: ExchangeRate) -> bool:
+    """Tell whether the status shows the object's refresh annotation already, or there is none."""
+    last = owner.status.get("lastRefresh")
+    return owner.refresh_request is None or (isinstance(last, Mapping) and last.get("request") == owner.refresh_request)
 
 
 def condition(status: Mapping[str, Any], kind: Condition) -> Mapping[str, Any]:
@@ -109,6 +125,12 @@ def _conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return conditions if isinstance(conditions, list) else []
 
 
+def _last_refresh(owner: ExchangeRate, now: dt.datetime, *, refreshed: bool) -> dict[str, Any]:
+    if refreshed and not acknowledged(owner):
+        return {"lastRefresh": {"request": owner.refresh_request, "time": now.strftime(_TIME)}}
+    return {"lastRefresh": owner.status["lastRefresh"]} if "lastRefresh" in owner.status else {}
+
+
 def _stale(owner: ExchangeRate, quote: Quote, now: dt.datetime, *, holds: bool) -> dict[str, Any]:
     if holds:
         return _condition(owner, Condition.STALE, Reason.RATE_TOO_OLD, f"quoted for {quote.date}", now, holds=True)
@@ -126,7 +148,7 @@ def _condition(  # noqa: PLR0913 - a condition has these parts
         "type": str(kind),
         "status": value,
         "observedGeneration": owner.generation,
-        "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ") if flipped else known["lastTransitionTime"],
+        "lastTransitionTime": now.strftime(_TIME) if flipped else known["lastTransitionTime"],
         "reason": str(reason),
         "message": message,
     }

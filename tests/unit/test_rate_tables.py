@@ -17,7 +17,7 @@ from exchangerates.errors import (
 )
 from exchangerates.rate_tables import QUICK_TRIES, RateTables, Source
 from exchangerates.rates import Price, RateTable
-from exchangerates.spec import ExchangeRateSpec
+from exchangerates.spec import ExchangeRateSpec, Target
 
 DAY = dt.date(2026, 10, 30)
 
@@ -29,7 +29,8 @@ def table(provider: str, **rates: str) -> RateTable:
 
 def spec(currency: str = "USD", *, provider: str | None = None, interval_s: float = 3600.0) -> ExchangeRateSpec:
     """Give a spec with base EUR."""
-    return ExchangeRateSpec(currency, "EUR", provider, interval_s, 604800.0, "x")
+    target = Target("x", "rate", labels={}, annotations={})
+    return ExchangeRateSpec(currency, "EUR", provider, interval_s, 604800.0, suspend=False, target=target)
 
 
 class Upstream:

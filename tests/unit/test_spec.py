@@ -18,7 +18,7 @@ def test_what_the_tutorial_wrote_is_valid() -> None:
     assert spec.base == "EUR"
     assert spec.provider is None
     assert (spec.refresh_interval_s, spec.max_age_s) == (3600.0, 604800.0)
-    assert spec.target_name == "exchange-rate-usd"
+    assert spec.target.name == "exchange-rate-usd"
 
 
 def test_every_field_is_taken_over() -> None:
@@ -32,7 +32,7 @@ def test_every_field_is_taken_over() -> None:
         "target": {"name": "yen"},
     }
     spec = parse_spec("x", raw, DEFAULTS)
-    assert (spec.currency, spec.base, spec.provider, spec.target_name) == ("JPY", "USD", "ecb", "yen")
+    assert (spec.currency, spec.base, spec.provider, spec.target.name) == ("JPY", "USD", "ecb", "yen")
     assert (spec.refresh_interval_s, spec.max_age_s) == (5400.0, 129600.0)
 
 
@@ -51,7 +51,16 @@ def test_every_field_is_taken_over() -> None:
         pytest.param({"currency": "USD", "maxAge": "7d"}, "maxAge", id="days"),
         pytest.param({"currency": "USD", "maxAge": 5}, "maxAge", id="a number as a duration"),
         pytest.param({"currency": "USD", "target": {"name": "Not_A_Name"}}, "target.name", id="a bad name"),
-        pytest.param({"currency": "USD", "target": "x y"}, "target.name", id="no target object"),
+        pytest.param({"currency": "USD", "target": "x y"}, "target", id="no target object"),
+        pytest.param({"currency": "USD", "target": {"key": "a b"}}, "target.key", id="a bad key"),
+        pytest.param({"currency": "USD", "target": {"key": "date"}}, "target.key", id="a taken key"),
+        pytest.param({"currency": "USD", "target": {"labels": {"a": 1}}}, "target.labels", id="a number as a label"),
+        pytest.param(
+            {"currency": "USD", "target": {"labels": {"app.kubernetes.io/managed-by": "me"}}},
+            "target.labels",
+            id="the operator's label",
+        ),
+        pytest.param({"currency": "USD", "suspend": "yes"}, "suspend", id="a word for true"),
     ],
 )
 def test_a_mistake_names_its_field_and_what_to_write(raw: dict[str, object], field: str) -> None:

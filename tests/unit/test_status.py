@@ -1,26 +1,33 @@
 """The status: what users and `kubectl wait` read, and what the operator remembers by."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from exchangerates import configmap, status
-from exchangerates.errors import CurrencyNotSupported, ProviderUnavailable
-from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates import status
+from exchangerates.errors import CurrencyNotSupported, ProviderUnavailable, Suspended
+from exchangerates.observed import ExchangeRate, ObjectKey
 from exchangerates.rates import Quote
-from exchangerates.spec import ExchangeRateSpec
+from exchangerates.spec import ExchangeRateSpec, Target
 
 NOW = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(hours=1)
 QUOTE = Quote("EUR", "USD", "1.1172", dt.date(2026, 10, 30), "ecb", derived=False)
-SPEC = ExchangeRateSpec("USD", "EUR", None, 3600.0, 168 * 3600.0, "exchange-rate-usd")
+TARGET = Target("exchange-rate-usd", "rate", labels={}, annotations={})
+SPEC = ExchangeRateSpec("USD", "EUR", None, 3600.0, 168 * 3600.0, suspend=False, target=TARGET)
 
 
 def owner(observed: dict[str, Any] | None = None, *, generation: int = 1) -> ExchangeRate:
     """Give an ExchangeRate with a status."""
     key = ObjectKey("default", "exchange-rate-usd")
     return ExchangeRate(key, "uid-1", 1, generation, deleting=False, spec={"currency": "USD"}, status=observed or {})
+
+
+def asking(request: str, observed: dict[str, Any] | None = None) -> ExchangeRate:
+    """Give an ExchangeRate with a refresh annotation."""
+    return replace(owner(observed), refresh_request=request)
 
 
 def ready(body: dict[str, Any]) -> dict[str, Any]:
@@ -74,9 +81,9 @@ def test_what_was_published_is_read_back() -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        pytest.param(ExchangeRateSpec("GBP", "EUR", None, 1.0, 1.0, "x"), id="another currency"),
-        pytest.param(ExchangeRateSpec("USD", "GBP", None, 1.0, 1.0, "x"), id="another base"),
-        pytest.param(ExchangeRateSpec("USD", "EUR", "frankfurter", 1.0, 1.0, "x"), id="another provider"),
+        pytest.param(replace(SPEC, currency="GBP", base="EUR", provider=None), id="another currency"),
+        pytest.param(replace(SPEC, currency="USD", base="GBP", provider=None), id="another base"),
+        pytest.param(replace(SPEC, currency="USD", base="EUR", provider="frankfurter"), id="another provider"),
     ],
 )
 def test_a_rate_for_another_spec_is_never_used(spec: ExchangeRateSpec) -> None:
@@ -113,43 +120,25 @@ def test_an_outage_whose_text_changes_writes_once() -> None:
     assert status.patch_to(first, second) is None
 
 
-def held(**changed: Any) -> ConfigMap:  # noqa: ANN401 - fields of a ConfigMap
-    """Give an own ConfigMap that holds the quote."""
-    values: dict[str, Any] = {
-        "key": ObjectKey("default", "exchange-rate-usd"),
-        "uid": "uid-2",
-        "resource_version": 1,
-        "owner_uid": "uid-1",
-        "owner_name": "exchange-rate-usd",
-        "labelled": True,
-        "immutable": False,
-        "data": configmap.data_of(QUOTE),
-    }
-    return ConfigMap(**{**values, **changed})
+def test_a_refresh_on_demand_is_acknowledged_once() -> None:
+    """With the value that asked for it and the time; the same value again changes nothing."""
+    body = status.desired_published(asking("1"), SPEC, QUOTE, NOW, refreshed=True)
+    assert body["lastRefresh"] == {"request": "1", "time": "2026-11-02T12:00:00Z"}
+    again = status.desired_published(asking("1", body), SPEC, QUOTE, LATER, refreshed=True)
+    assert status.patch_to(body, again) is None
+    other = status.desired_published(asking("2", body), SPEC, QUOTE, LATER, refreshed=True)
+    assert other["lastRefresh"] == {"request": "2", "time": "2026-11-02T13:00:00Z"}
 
 
-def test_a_config_map_that_is_right_is_not_written() -> None:
-    """Nothing to do is None."""
-    assert configmap.patch_to(held(), configmap.data_of(QUOTE)) is None
+def test_a_repair_acknowledges_no_refresh() -> None:
+    """Nothing was looked for; and what was acknowledged stays when the annotation goes."""
+    assert "lastRefresh" not in status.desired_published(asking("1"), SPEC, QUOTE, NOW)
+    body = status.desired_published(asking("1"), SPEC, QUOTE, NOW, refreshed=True)
+    assert status.desired_published(owner(body), SPEC, QUOTE, LATER, refreshed=True) == body
 
 
-def test_a_patch_names_the_uid_and_what_differs() -> None:
-    """A stranger of the same name is refused by the API server; foreign keys go, foreign labels stay."""
-    damaged = {**configmap.data_of(QUOTE), "rate": "9", "extra": "x"}
-    patch = configmap.patch_to(held(data=damaged), configmap.data_of(QUOTE))
-    assert patch == {"metadata": {"uid": "uid-2"}, "data": {"rate": "1.1172", "extra": None}}
-
-
-def test_a_lost_label_is_given_back() -> None:
-    """Without it the watch would not see the ConfigMap."""
-    patch = configmap.patch_to(held(labelled=False), configmap.data_of(QUOTE)) or {}
-    assert patch["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "exchange-rate-operator"}
-    assert patch["data"] == {}
-
-
-def test_a_new_config_map_is_owned_without_rights_on_finalizers() -> None:
-    """`blockOwnerDeletion` is not there."""
-    body = configmap.desired_body(owner(), "exchange-rate-usd", configmap.data_of(QUOTE))
-    (reference,) = body["metadata"]["ownerReferences"]
-    assert reference["controller"] is True
-    assert "blockOwnerDeletion" not in reference
+def test_a_failed_look_is_acknowledged_and_a_suspended_object_is_not_looked_at() -> None:
+    """The conditions say how it ended."""
+    failed = status.desired_failed(asking("1"), SPEC, ProviderUnavailable("no"), NOW, refreshed=True)
+    assert failed["lastRefresh"]["request"] == "1"
+    assert "lastRefresh" not in status.desired_failed(asking("1"), SPEC, Suspended("no"), NOW, refreshed=True)

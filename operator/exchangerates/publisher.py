@@ -1,0 +1,143 @@
+"""Brings one object's ConfigMap to what is desired. It owns what it made, and only that.
+
+A ConfigMap is an object's own while the object is its controller by uid. Every later write names the uid and the
+resource version that were observed, so that the API server refuses it on a stranger.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from exchangerates import configmap
+from exchangerates.errors import ApiError, OwnerGone, TargetConflict, TargetRefused
+from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
+from exchangerates.rates import Quote
+from exchangerates.spec import Target
+
+NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
+ANOTHER_OBJECT: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""What the API server answers to a write whose uid or resource version is not the object's."""
+
+
+class Cluster(Protocol):
+    """The calls of `cluster.Cluster` that publishing takes."""
+
+    async def read_exchange_rate(self, key: ObjectKey) -> ExchangeRate | None: ...  # noqa: D102
+    async def read_config_map(self, key: ObjectKey) -> ConfigMap | None: ...  # noqa: D102
+    async def create_config_map(self, body: Mapping[str, Any]) -> ConfigMap: ...  # noqa: D102
+    async def patch_config_map(self, key: ObjectKey, patch: Mapping[str, Any]) -> ConfigMap: ...  # noqa: D102
+    async def delete_config_map(self, seen: ConfigMap) -> None: ...  # noqa: D102
+
+
+class Publisher:
+    """Writes the ConfigMaps of one cluster, and keeps what is observed of them in step."""
+
+    def __init__(self, cluster: Cluster, observed: Observed) -> None:
+        self._cluster = cluster
+        self._observed = observed
+
+    async def publish(self, owner: ExchangeRate, target: Target, quote: Quote) -> None:
+        """Bring the target ConfigMap to the quote, and remove the object's ConfigMaps of former names.
+
+        Raises:
+            OwnerGone: The object or its namespace is gone or going; nothing is to be done any more.
+            TargetConflict: The ConfigMap belongs to somebody else.
+            TargetRefused: The API server refused what only a person can put right.
+            ApiError: The API server failed, or somebody was faster; the next pass looks anew.
+        """
+        key = ObjectKey(owner.key.namespace, target.name)
+        try:
+            held = self._observed.config_maps.get(key) or await self._create(owner, target, quote)
+            if held.owner_uid == owner.uid and held.immutable:
+                held = await self._replace(owner, held, target, quote)
+            if held.owner_uid != owner.uid:
+                raise _conflict(key, held)
+            await self._update(held, target, quote)
+            await self._drop_former(owner, key)
+        except ApiError as error:
+            raise _translated(error, key) from error
+
+    async def make_sure_of(self, owner: ExchangeRate) -> None:
+        """Read an object anew.
+
+        Raises:
+            OwnerGone: It is gone or going, or another one has its name.
+        """
+        current = await self._cluster.read_exchange_rate(owner.key)
+        if current is None or current.uid != owner.uid or current.deleting:
+            raise OwnerGone(f"ExchangeRate {owner.key} is gone")
+
+    async def _create(self, owner: ExchangeRate, target: Target, quote: Quote) -> ConfigMap:
+        """Make the ConfigMap, or give the one that has its name already.
+
+        One that was there before may be missing because garbage collection follows the owner: then the owner is read
+        first, or the two would make and collect it for ever.
+        """
+        if owner.status.get("configMapName") == target.name:
+            await self.make_sure_of(owner)
+        try:
+            made = await self._cluster.create_config_map(configmap.desired_body(owner, target, quote))
+        except ApiError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            found = await self._cluster.read_config_map(ObjectKey(owner.key.namespace, target.name))
+            if found is None:
+                raise
+            return found
+        self._observed.note_config_map(made)
+        return made
+
+    async def _replace(self, owner: ExchangeRate, held: ConfigMap, target: Target, quote: Quote) -> ConfigMap:
+        """Make an immutable ConfigMap anew where its data has to change: nothing else can carry a new rate."""
+        patch = configmap.patch_to(held, target, quote)
+        if patch is None or not patch.keys() - {"metadata"}:
+            return held
+        self._observed.drop_config_map(held.key, uid=held.uid)
+        await self._cluster.delete_config_map(held)
+        return await self._create(owner, target, quote)
+
+    async def _update(self, held: ConfigMap, target: Target, quote: Quote) -> None:
+        patch = configmap.patch_to(held, target, quote)
+        if patch is None:
+            return
+        try:
+            self._observed.note_config_map(await self._cluster.patch_config_map(held.key, patch))
+        except ApiError as error:
+            if error.status in ANOTHER_OBJECT:
+                # Deleted, changed, or another one by now: what was observed is void, the next pass looks anew.
+                self._observed.drop_config_map(held.key, uid=held.uid)
+            raise
+
+    async def _drop_former(self, owner: ExchangeRate, target: ObjectKey) -> None:
+        """Remove the ConfigMaps that the object still owns under former target names."""
+        former = {held.key: held for held in self._observed.owned_by(owner.uid)}
+        name = owner.status.get("configMapName")
+        if isinstance(name, str) and name != target.name:
+            key = ObjectKey(owner.key.namespace, name)
+            found = None if key in former else await self._cluster.read_config_map(key)
+            if found is not None and found.owner_uid == owner.uid:
+                former[key] = found
+        for key, held in former.items():
+            if key != target:
+                # Dropped also where it is refused because it has changed: the next pass looks whose it is by then.
+                self._observed.drop_config_map(key, uid=held.uid)
+                await self._cluster.delete_config_map(held)
+
+
+def _conflict(target: ObjectKey, held: ConfigMap) -> TargetConflict:
+    whose = f"ExchangeRate {held.owner_name}" if held.owner_name else "somebody else"
+    return TargetConflict(
+        f"ConfigMap {target.name} exists and belongs to {whose}; it is left as it is. Delete or rename it, or give "
+        "spec.target.name another name"
+    )
+
+
+def _translated(error: ApiError, target: ObjectKey) -> Exception:
+    """Tell a refusal that a person has to look at from one that time heals."""
+    if error.status == HTTPStatus.FORBIDDEN and NAMESPACE_TERMINATING in error.causes:
+        return OwnerGone(f"namespace {target.namespace} is going")
+    if "metadata.uid" in error.fields:
+        return error  # another one under the same name by now: no refusal
+    if error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY):
+        return TargetRefused(f"the API server refused ConfigMap {target.name}: {error}")
+    return error

@@ -1,0 +1,110 @@
+"""The desired ConfigMap: what it holds, and the smallest patch that leads there."""
+
+import datetime as dt
+from typing import Any
+
+from exchangerates import configmap
+from exchangerates.api import KIND
+from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.rates import Quote
+from exchangerates.spec import Target
+
+QUOTE = Quote("EUR", "USD", "1.1172", dt.date(2026, 10, 30), "ecb", derived=False)
+TARGET = Target("money", "rate", labels={}, annotations={})
+TEAM = Target("money", "rate", labels={"team": "shop"}, annotations={"example.com/reload": "true"})
+OWNER = ExchangeRate(ObjectKey("default", "money"), "uid-1", 1, 1, deleting=False, spec={"currency": "USD"}, status={})
+GUARD = {"uid": "uid-2", "resourceVersion": "7"}
+
+
+def held(**changed: Any) -> ConfigMap:  # noqa: ANN401 - fields of a ConfigMap
+    """Give an own ConfigMap that holds the quote."""
+    values: dict[str, Any] = {
+        "key": ObjectKey("default", "money"),
+        "uid": "uid-2",
+        "resource_version": 7,
+        "owner_uid": "uid-1",
+        "owner_name": "money",
+        "labels": OWN_LABELS,
+        "own_labels": frozenset(OWN_LABELS),
+        "immutable": False,
+        "data": configmap.data_of(TARGET, QUOTE),
+    }
+    return ConfigMap(**{**values, **changed})
+
+
+def test_a_config_map_that_is_right_is_not_written() -> None:
+    """Nothing to do is None; what others added to its metadata is theirs."""
+    assert configmap.patch_to(held(), TARGET, QUOTE) is None
+    theirs = {"labels": {**OWN_LABELS, "theirs": "x"}, "annotations": {"theirs": "x"}}
+    assert configmap.patch_to(held(**theirs), TARGET, QUOTE) is None
+
+
+def test_a_patch_names_what_was_observed_and_what_differs() -> None:
+    """The API server refuses it on anything else; foreign keys go, also binary ones."""
+    damaged = {**configmap.data_of(TARGET, QUOTE), "rate": "9", "extra": "x"}
+    patch = configmap.patch_to(held(data=damaged, binary_keys=frozenset({"blob"})), TARGET, QUOTE)
+    assert patch == {"metadata": GUARD, "data": {"rate": "1.1172", "extra": None}, "binaryData": {"blob": None}}
+
+
+def test_a_lost_label_is_given_back() -> None:
+    """Without it the watch would not see the ConfigMap."""
+    assert configmap.patch_to(held(labels={}), TARGET, QUOTE) == {"metadata": {**GUARD, "labels": OWN_LABELS}}
+
+
+def test_labels_and_annotations_of_the_spec_come_and_go() -> None:
+    """Those that only the operator set are removed when the spec drops them, those of others never."""
+    body = configmap.desired_body(OWNER, TEAM, QUOTE)
+    assert body["metadata"]["labels"] == {"team": "shop", **OWN_LABELS}
+    assert body["metadata"]["annotations"] == {"example.com/reload": "true"}
+    seen = held(
+        labels={**OWN_LABELS, "team": "shop", "theirs": "x"},
+        own_labels=frozenset({*OWN_LABELS, "team"}),
+        annotations={"example.com/reload": "true", "theirs": "x"},
+        own_annotations=frozenset({"example.com/reload"}),
+    )
+    assert configmap.patch_to(seen, TEAM, QUOTE) is None
+    dropped = {"labels": {"team": None}, "annotations": {"example.com/reload": None}}
+    assert configmap.patch_to(seen, TARGET, QUOTE) == {"metadata": {**GUARD, **dropped}}
+
+
+def test_the_operators_own_label_cannot_be_overwritten() -> None:
+    """Not even by a stored spec that today's validation would refuse."""
+    greedy = Target("money", "rate", labels={"app.kubernetes.io/managed-by": "me"}, annotations={})
+    assert configmap.labels_of(greedy) == OWN_LABELS
+
+
+def test_another_key_takes_the_rate_and_the_former_goes() -> None:
+    """The rate is in one place only."""
+    patch = configmap.patch_to(held(), Target("money", "usd", labels={}, annotations={}), QUOTE)
+    assert patch == {"metadata": GUARD, "data": {"usd": "1.1172", "rate": None}}
+
+
+def test_a_new_config_map_is_owned_without_rights_on_finalizers() -> None:
+    """`blockOwnerDeletion` is not there."""
+    body = configmap.desired_body(OWNER, TARGET, QUOTE)
+    (reference,) = body["metadata"]["ownerReferences"]
+    assert reference["controller"] is True
+    assert "blockOwnerDeletion" not in reference
+
+
+def test_what_the_operator_set_is_read_from_the_bookkeeping() -> None:
+    """A key that somebody else set too is not the operator's to remove."""
+
+    def entry(manager: str, *labels: str) -> dict[str, Any]:
+        return {
+            "manager": manager,
+            "fieldsV1": {"f:metadata": {"f:labels": {".": {}, **{f"f:{x}": {} for x in labels}}}},
+        }
+
+    managers = [entry("exchange-rate-operator", "team", "tier"), entry("kubectl-label", "tier"), {"manager": "odd"}]
+    body = {
+        "metadata": {
+            "name": "money",
+            "namespace": "default",
+            "uid": "uid-2",
+            "resourceVersion": "7",
+            "managedFields": managers,
+            "ownerReferences": [{"kind": KIND, "name": "money", "uid": "uid-1", "controller": True}],
+        }
+    }
+    assert ConfigMap.from_body(body).own_labels == {"team"}
