@@ -67,6 +67,11 @@ class ControlPlane:
         """The API server's address."""
         return f"https://127.0.0.1:{self._ports['kube-apiserver']}"
 
+    @property
+    def etcd_url(self) -> str:
+        """The address of etcd, which asks nobody who they are."""
+        return f"http://127.0.0.1:{self._ports['etcd']}"
+
     def healthy(self) -> list[tuple[str, int | None, bool]]:
         """Give each component's name, process id and whether it answers well."""
         return [(component.name, component.pid, self._is_well(component)) for component in self.components]
@@ -155,7 +160,7 @@ class ControlPlane:
     def _kube_apiserver_flags(self) -> list[str]:
         pki = self._pki
         return [
-            f"--etcd-servers=http://127.0.0.1:{self._ports['etcd']}",
+            f"--etcd-servers={self.etcd_url}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self._ports['kube-apiserver']}",
             f"--tls-cert-file={pki.serving}",

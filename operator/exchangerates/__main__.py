@@ -5,6 +5,7 @@ import asyncio
 import datetime as dt
 import functools
 import logging
+import signal
 import sys
 from dataclasses import replace
 
@@ -16,13 +17,16 @@ from exchangerates.cluster import Cluster
 from exchangerates.controller import Controller
 from exchangerates.endpoints import serving
 from exchangerates.errors import ApiError, StartError
-from exchangerates.metrics import Metrics
+from exchangerates.metrics import Gauges, Metrics
 from exchangerates.observed import Observed
 from exchangerates.providers import PROVIDERS
 from exchangerates.rate_tables import RateTables, Source, today_utc
 from exchangerates.rates import RateTable
 from exchangerates.reconcile import Reconciler
 from exchangerates.settings import Settings
+
+START_AGAIN_S = 5.0
+"""The pause after watches that ended by themselves."""
 
 logger = logging.getLogger("exchangerates")
 
@@ -40,19 +44,25 @@ def main() -> int:
         sys.stderr.write(f"exchangerates: {error}\n")
         return 2
     _configure_logs(settings)
+    return asyncio.run(_run_until_told(replace(settings, install_crd=settings.install_crd or arguments.install_crd)))
+
+
+async def _run_until_told(settings: Settings) -> int:
+    _end_on_signals()
     try:
-        asyncio.run(_run(replace(settings, install_crd=settings.install_crd or arguments.install_crd)))
+        await _run(settings)
     except StartError as error:
         logger.critical("%s", error)
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except asyncio.CancelledError:
+        logger.info("told to end")
     return 0
 
 
 async def _run(settings: Settings) -> None:
+    """Serve, and work until told to end. What ends the watches, such as a CRD that is gone, begins all of it anew."""
     namespaces: tuple[str | None, ...] = settings.watch_namespaces or (None,)
-    observed, cluster, metrics = Observed(), Cluster(), Metrics()
+    observed, cluster, metrics = Observed(), Cluster(), Metrics(settings.defaults.providers)
     tables = RateTables([_source(name, settings, metrics) for name in settings.defaults.providers])
     reconciler = Reconciler(cluster, tables, observed, settings.defaults)
     controller = Controller(
@@ -69,18 +79,25 @@ async def _run(settings: Settings) -> None:
         settings.http_port,
         problems=controller.problems,
         ready=controller.listed.is_set,
-        metrics=functools.partial(metrics.exposition, controller.agenda.reasons, controller.backlog),
+        metrics=functools.partial(
+            metrics.exposition, Gauges(controller.agenda.reasons, controller.backlog, controller.lag_s)
+        ),
     ) as port:
         logger.info("health and metrics are served on %s:%d", settings.http_host, port)
-        await _prepare_crd(settings, namespaces[0])
-        await _watch_and_work(settings, controller, cluster)
+        while True:
+            await _prepare_crd(settings, namespaces[0], metrics)
+            try:
+                await _watch_and_work(settings, controller, cluster, metrics)
+            except Exception:
+                logger.exception("the watches ended; they are started anew in %.0f s", START_AGAIN_S)
+                await asyncio.sleep(START_AGAIN_S)
+            else:
+                return
 
 
-async def _prepare_crd(settings: Settings, namespace: str | None) -> None:
+async def _prepare_crd(settings: Settings, namespace: str | None, metrics: Metrics) -> None:
     """Make sure of the CRD before Kopf looks for it: it looks once, and stays deaf if it is not there."""
-    login = handlers.log_in(handlers.kopf_settings())
-    if login is None:
-        raise StartError("no credentials for an API server: set KUBECONFIG, or run in a Pod with a service account")
+    login = await handlers.log_in(metrics.watch_opened)
     async with login.aiohttp_session:
         cluster = Cluster()
         cluster.connect(login.aiohttp_session, login.server)
@@ -92,23 +109,33 @@ async def _prepare_crd(settings: Settings, namespace: str | None) -> None:
         await crd.wait_for(cluster, namespace)
 
 
-async def _watch_and_work(settings: Settings, controller: Controller, cluster: Cluster) -> None:
+async def _watch_and_work(settings: Settings, controller: Controller, cluster: Cluster, metrics: Metrics) -> None:
     """Run Kopf's watches and the controller's work; the end of either ends both."""
     stop = asyncio.Event()
     work = asyncio.create_task(controller.run(), name="controller")
     work.add_done_callback(lambda _: stop.set())
     registry = kopf.OperatorRegistry()
-    handlers.register(registry, controller, cluster, work)
-    await kopf.operator(
-        registry=registry,
-        settings=handlers.kopf_settings(),
-        clusterwide=not settings.watch_namespaces,
-        namespaces=settings.watch_namespaces,
-        standalone=True,
-        stop_flag=stop,
-    )
+    handlers.register(registry, controller, cluster, work, metrics.watch_opened)
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=handlers.kopf_settings(),
+            clusterwide=not settings.watch_namespaces,
+            namespaces=settings.watch_namespaces,
+            standalone=True,
+            stop_flag=stop,
+        )
+    finally:
+        _end_on_signals()  # Kopf has put its own in their place
     if not work.cancelled():
         work.result()
+
+
+def _end_on_signals() -> None:
+    """Let SIGTERM and SIGINT end the current task: a container's first process has no handlers but its own."""
+    if (task := asyncio.current_task()) is not None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def _source(name: str, settings: Settings, metrics: Metrics) -> Source:

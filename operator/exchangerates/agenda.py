@@ -124,6 +124,16 @@ class Agenda:
         memory.repairs = 0
         return True
 
+    def postpone(self, key: ObjectKey) -> None:
+        """Take up that an object's pass could not be made: it still is to look for a newer quote when it is `due`."""
+        self._memories[key].refresh_at = 0.0
+
+    def due(self, key: ObjectKey) -> None:
+        """Serve an object after the new and the changed ones."""
+        if key in self._memories:
+            self.schedule.at(key, self.now())
+            self.woken()
+
     def plan(self, key: ObjectKey, reason: Reason | None, again_s: float | None) -> None:
         """Set an object's next pass.
 
@@ -176,7 +186,7 @@ class Agenda:
 
     def _wake(self, key: ObjectKey) -> None:
         if key in self._memories:
-            self.schedule.wake(key)
+            self.schedule.wake(key, self.now())
             self.woken()
 
     def _forget(self, key: ObjectKey) -> None:

@@ -9,13 +9,13 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from exchangerates.agenda import Agenda, Memory
 from exchangerates.api import Reason
-from exchangerates.errors import ApiError
+from exchangerates.errors import ApiError, FetchUnderWay
 from exchangerates.metrics import Metrics
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
 from exchangerates.reconcile import GONE, Outcome
@@ -26,8 +26,8 @@ DEAF_AFTER_S: Final = 90.0
 """How long a watch may take to show what a list has shown: Kopf itself makes a silent one anew after 70 s."""
 LIST_AGAIN_S: Final = 30.0
 """The pause after a list that failed, and after one that found what the watches have missed."""
-STUCK_AFTER_S: Final = 360.0
-"""No pass takes this long: three calls to rate providers and eight to the API server may take 30 s each."""
+STUCK_AFTER_S: Final = 300.0
+"""No pass takes this long: eight calls to the API server may take 30 s each."""
 IDLE_S: Final = 60.0
 """How long the dispatcher sleeps at most between two signs of life."""
 FINISH_S: Final = 0.5
@@ -44,8 +44,9 @@ class Lister(Protocol):
 
 
 class Passes(Protocol):
-    """The call of `reconcile.Reconciler`."""
+    """The calls of `reconcile.Reconciler`."""
 
+    def resume(self, owners: Iterable[ExchangeRate], now: dt.datetime) -> None: ...  # noqa: D102
     async def reconcile(self, owner: ExchangeRate, now: dt.datetime, *, refresh: bool) -> Outcome: ...  # noqa: D102
 
 
@@ -92,7 +93,9 @@ class Controller:
             self.agenda.take_config_map(seen)
 
     async def run(self) -> None:
-        """List, then work until cancelled."""
+        """List, then work until cancelled; may be run again afterwards."""
+        self.listed.clear()
+        self._beats.clear()
         await self._first_list()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._resync_forever(), name="resync")
@@ -128,7 +131,11 @@ class Controller:
 
     def backlog(self) -> int:
         """Count the objects that wait to be served at once."""
-        return len(self.agenda.schedule)
+        return self.agenda.schedule.backlog(self._now())
+
+    def lag_s(self) -> float:
+        """Give how long the object waits that waits longest, in seconds."""
+        return self.agenda.schedule.lag_s(self._now())
 
     async def _first_list(self) -> None:
         delay_s = 1.0
@@ -140,7 +147,9 @@ class Controller:
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, 10.0)
             else:
-                logger.info("watching %d ExchangeRates", len(self.observed.exchange_rates))
+                owners = self.observed.exchange_rates.values()
+                logger.info("watching %d ExchangeRates", len(owners))
+                self.passes.resume(owners, self.clock())
                 self.listed.set()
                 return
 
@@ -216,6 +225,8 @@ class Controller:
             if owner is not None and memory is not None and not owner.deleting:
                 self._running[key] = self._now()
                 outcome = await self._pass(owner, memory)
+                if outcome is None:
+                    return
                 if outcome is GONE:
                     self.agenda.lose_exchange_rate(key, owner.uid)
                 elif self.agenda.memory(key) is memory:
@@ -225,11 +236,16 @@ class Controller:
             self.agenda.schedule.done(key)
             self._woken.set()
 
-    async def _pass(self, owner: ExchangeRate, memory: Memory) -> Outcome:
+    async def _pass(self, owner: ExchangeRate, memory: Memory) -> Outcome | None:
+        """Make one pass; None where it has to wait for a rate provider, which takes no worker's place."""
         refresh = self.agenda.begin(owner.key)
         began = time.perf_counter()
         try:
             outcome = await self.passes.reconcile(owner, self.clock(), refresh=refresh)
+        except FetchUnderWay as waiting:
+            self.agenda.postpone(owner.key)
+            waiting.call.add_done_callback(lambda _: self.agenda.due(owner.key))
+            return None
         except ApiError as error:
             logger.warning("ExchangeRate %s: %s", owner.key, error)
             outcome = Outcome(memory.reason, None)

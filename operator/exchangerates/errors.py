@@ -13,20 +13,26 @@
     ├── OwnerGone                 the object, or its namespace, is gone or going: nothing is to be done any more
     ├── FetchError                one call to one rate provider failed; `rate_tables` turns it into one of the above
     │   └── AccessRefused         the provider refused the key, the plan or the quota
+    ├── FetchUnderWay             the rates are on their way: the pass is made again when they are there
+    ├── FetchedBefore             it is too early for another call; what is published is as new as may be
     ├── ApiError                  the API server answered with an error
-    │   └── ApiUnreachable        the API server did not answer
+    │   └── ApiUnreachable        the API server did not answer, or there was no token to ask it with
     └── StartError                the process ends with this text and a non-zero code
         ├── SettingsError         the environment is wrong
+        ├── CredentialsError      there are none for an API server, or they cannot be used
         └── CrdMissing            the API server does not know the kind
 
-Only `reconcile` ends a ReconcileError and an OwnerGone, `controller` an ApiError, `rate_tables` a FetchError,
-`__main__` a StartError.
+Only `reconcile` ends a ReconcileError, an OwnerGone and a FetchedBefore, `controller` an ApiError and a FetchUnderWay,
+`rate_tables` a FetchError, `__main__` a StartError.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from exchangerates.api import Reason
+
+if TYPE_CHECKING:
+    import asyncio  # costs the Pulumi program's start nothing
 
 
 class ExchangeRateError(Exception):
@@ -39,6 +45,10 @@ class StartError(ExchangeRateError):
 
 class SettingsError(StartError):
     """The environment of the process is wrong. The text names the variable, its value, and what to write."""
+
+
+class CredentialsError(StartError):
+    """There are no credentials for an API server, or they cannot be used. The text is free of secrets."""
 
 
 class CrdMissing(StartError):
@@ -65,6 +75,30 @@ class FetchError(ExchangeRateError):
 
 class AccessRefused(FetchError):
     """The provider refused the key, the plan or the quota: asking again soon would not help."""
+
+
+class FetchUnderWay(ExchangeRateError):
+    """A rate provider is being asked; who needs its answer comes again when the call has ended.
+
+    Attributes:
+        call: The call; its end may be a failure too.
+    """
+
+    def __init__(self, call: "asyncio.Task[None]") -> None:
+        super().__init__(call.get_name())
+        self.call = call
+
+
+class FetchedBefore(ExchangeRateError):
+    """An earlier process has called the provider so recently that another call is too early.
+
+    Attributes:
+        usable_s: Seconds until a call is allowed.
+    """
+
+    def __init__(self, usable_s: float) -> None:
+        super().__init__(f"not before {usable_s:.0f} s from now")
+        self.usable_s = usable_s
 
 
 class ReconcileError(ExchangeRateError):

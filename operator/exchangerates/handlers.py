@@ -6,18 +6,28 @@ Only `on.event` is used: timers, daemons and `on.delete` would add a finalizer, 
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 
 import kopf
 
+from exchangerates import credentials
 from exchangerates.api import FIELD_MANAGER, GROUP, MANAGED_BY_LABEL, PLURAL, VERSION
 from exchangerates.cluster import Cluster
 from exchangerates.controller import Controller
-from exchangerates.session import SERVICE_ACCOUNT_TOKEN, kubeconfig_token_file, open_session
+from exchangerates.errors import CredentialsError
+from exchangerates.session import open_session
+
+LOGIN_AGAIN_S = 10.0
+"""The pause after a log-in that failed while the operator was running."""
 
 
 def register(
-    registry: kopf.OperatorRegistry, controller: Controller, cluster: Cluster, work: asyncio.Task[None]
+    registry: kopf.OperatorRegistry,
+    controller: Controller,
+    cluster: Cluster,
+    work: asyncio.Task[None],
+    watching: Callable[[str], None],
 ) -> None:
     """Register the handlers of one operator.
 
@@ -26,6 +36,7 @@ def register(
         controller: Hears what the watches show.
         cluster: Gets the session that Kopf logs in with.
         work: The controller's work, which ends with Kopf.
+        watching: Told the path of every watch that is opened.
     """
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
@@ -43,27 +54,33 @@ def register(
         await asyncio.wait({work})
 
     @kopf.on.login(registry=registry)
-    async def login(settings: kopf.OperatorSettings, **_: object) -> kopf.AiohttpSession | None:
-        session = log_in(settings)
-        if session is not None:
-            cluster.connect(session.aiohttp_session, session.server)
+    async def login(**_: object) -> kopf.AiohttpSession:
+        try:
+            session = await log_in(watching)
+        except CredentialsError as error:
+            raise kopf.TemporaryError(str(error), delay=LOGIN_AGAIN_S) from error
+        cluster.connect(session.aiohttp_session, session.server)
         return session
 
 
-def log_in(settings: kopf.OperatorSettings) -> kopf.AiohttpSession | None:
-    """Open a session with the kubeconfig's credentials, or with the Pod's own; None where there are neither.
+async def log_in(watching: Callable[[str], None]) -> kopf.AiohttpSession:
+    """Open a session with the kubeconfig's credentials, or with the Pod's own.
 
     Raises:
-        kopf.LoginError, OSError, KeyError: The kubeconfig cannot be used.
+        CredentialsError: There are neither, or they cannot be used.
     """
-    info = kopf.login_with_kubeconfig(settings=settings)
-    token_file = kubeconfig_token_file()
-    if info is None:
-        info = kopf.login_with_service_account(settings=settings)
-        token_file = SERVICE_ACCOUNT_TOKEN
-    if info is None:
-        return None
-    session = open_session(info.as_ssl_context(), info.as_http_headers(), token_file, proxy=info.proxy_url)
+    found = credentials.find()
+    connection = dict(found.connection)
+    if found.plugin is not None:
+        given = await found.plugin.credential()
+        if given.certificate and given.key:
+            connection |= {"certificate_data": given.certificate, "private_key_data": given.key}
+    info = kopf.ConnectionInfo(server=found.server, **connection)
+    try:
+        trust = info.as_ssl_context()
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise CredentialsError(f"the certificates for {found.server} cannot be used: {error}") from error
+    session = open_session(trust, info.as_http_headers(), found.tokens, watching, proxy=info.proxy_url)
     return kopf.AiohttpSession(server=info.server, aiohttp_session=session, default_namespace=info.default_namespace)
 
 

@@ -1,21 +1,44 @@
 """What an on-call person wants to know, as Prometheus metrics. Series go with what they describe."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 
-from exchangerates.api import Reason
+from exchangerates.api import PLURAL, Reason
 
 _SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
-class Metrics:
-    """The metrics of one operator, on a registry of their own."""
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What is read off the running operator at each scrape.
 
-    def __init__(self) -> None:
+    Attributes:
+        objects: How many ExchangeRates there are by the reason of their last pass, None for those before their first.
+        backlog: How many wait to be served at once.
+        lag_s: How long the one has waited that waits longest, in seconds.
+    """
+
+    objects: Callable[[], Mapping[Reason | None, int]]
+    backlog: Callable[[], int]
+    lag_s: Callable[[], float]
+
+
+class Metrics:
+    """The metrics of one operator, on a registry of their own.
+
+    Args:
+        providers: The enabled rate providers; their series are there from the start.
+    """
+
+    def __init__(self, providers: Iterable[str] = ()) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._watched: set[str] = set()
         self._reconciles = Counter(
             "exchangerates_reconciles",
             "Passes over objects by the reason they ended with",
@@ -46,11 +69,28 @@ class Metrics:
         )
         self._objects = Gauge(
             "exchangerates_objects",
-            "ExchangeRates by the reason of their last pass",
-            ["reason"],
+            "ExchangeRates by the status and the reason of their Ready condition",
+            ["ready", "reason"],
             registry=self._registry,
         )
         self._backlog = Gauge("exchangerates_queue_length", "Objects that wait to be served", registry=self._registry)
+        self._lag = Gauge(
+            "exchangerates_scheduler_lag_seconds",
+            "How long the object has waited that waits longest to be served",
+            registry=self._registry,
+        )
+        self._watch_restarts = Counter(
+            "exchangerates_watch_restarts",
+            "Watches that were opened anew, by resource; the API server itself ends one after half an hour to an hour",
+            ["resource"],
+            registry=self._registry,
+        )
+        for resource in ("configmaps", PLURAL):
+            self._watch_restarts.labels(resource)
+        for provider in providers:
+            self._fetch_seconds.labels(provider)
+            for outcome in ("success", "failure"):
+                self._fetches.labels(provider, outcome)
 
     def reconciled(self, reason: Reason | None, seconds: float) -> None:
         """Count one pass."""
@@ -64,10 +104,18 @@ class Metrics:
         if newest_quote_s is not None:
             self._quote_date.labels(provider).set(newest_quote_s)
 
-    def exposition(self, objects: Callable[[], Mapping[Reason | None, int]], backlog: Callable[[], int]) -> bytes:
+    def watch_opened(self, path: str) -> None:
+        """Count a watch that is opened not for the first time, by its path at the API server."""
+        if path in self._watched:
+            self._watch_restarts.labels(path.rpartition("/")[2]).inc()
+        self._watched.add(path)
+
+    def exposition(self, gauges: Gauges) -> bytes:
         """Give the text that Prometheus scrapes."""
         self._objects.clear()
-        for reason, count in objects().items():
-            self._objects.labels(reason or "Pending").set(count)
-        self._backlog.set(backlog())
+        for reason, count in gauges.objects().items():
+            ready = "true" if reason is Reason.PUBLISHED else "false"
+            self._objects.labels(ready, reason or "Pending").set(count)
+        self._backlog.set(gauges.backlog())
+        self._lag.set(gauges.lag_s())
         return generate_latest(self._registry)

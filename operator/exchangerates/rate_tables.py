@@ -1,13 +1,15 @@
 """The rate tables that all objects share: one upstream call serves them all.
 
-A provider is called at most once per its least fetch interval, whoever asks; callers that come while a call is under
-way wait for it. A failing provider is left alone for growing times, so that failing never costs more calls than
-succeeding in the long run: three quick tries, then its least fetch interval, and never before its `Retry-After`.
+A provider is called at most once per its least fetch interval, whoever asks. Nobody waits in here: who comes while a
+call is under way is told which, and comes again when it has ended. A failing provider is left alone for growing times,
+so that failing never costs more calls than succeeding; only for an object that has no good rate it is tried again
+quickly, three times, and then once per least fetch interval. Its `Retry-After` holds in any case.
 """
 
 import asyncio
 import datetime as dt
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +19,9 @@ from typing import Final, Protocol
 from exchangerates.errors import (
     AccessRefused,
     CurrencyNotSupported,
+    FetchedBefore,
     FetchError,
+    FetchUnderWay,
     ProviderNotEnabled,
     ProviderRefused,
     ProviderUnavailable,
@@ -27,9 +31,11 @@ from exchangerates.rates import Quote, RateTable
 from exchangerates.spec import ExchangeRateSpec
 
 QUICK_TRIES: Final = 3
-"""How many failures in a row are followed by a short pause (2, 4, 8 s) instead of the least fetch interval."""
+"""How many failures in a row are followed by a short pause (2, 4, 8 s) where somebody has no good rate."""
+MAX_PATIENT_PAUSE_S: Final = 600.0
+"""How long a failing provider is left alone at most while all objects have a good rate; or its least interval."""
 FETCH_TIMEOUT_S: Final = 30.0
-"""After this the caller goes on; a provider's own deadline is shorter."""
+"""After this a call is given up; a provider's own deadline is shorter."""
 MAX_RETRY_AFTER_S: Final = 24 * 3600.0
 
 logger = logging.getLogger(__name__)
@@ -51,35 +57,48 @@ class Source:
     min_fetch_interval_s: float
     observer: FetchObserver
     table: RateTable | None = None
-    fetched_at: float = 0.0
-    next_call: float = 0.0
+    fetched_at: float = -math.inf
     error: FetchError | None = None
     failures: int = 0
+    _next_call: float = -math.inf
+    _next_patient_call: float = -math.inf
     _under_way: asyncio.Task[None] | None = field(default=None, repr=False)
 
     def usable_until(self, max_age_s: float) -> float:
         """Give the time at which the held table has to be looked at again by somebody with this refresh interval."""
         return self.fetched_at + max(max_age_s, self.min_fetch_interval_s)
 
-    async def latest(self, max_age_s: float) -> RateTable:
+    def next_call(self, *, urgent: bool) -> float:
+        """Give the time from which a failing provider may be called again."""
+        return self._next_call if urgent else self._next_patient_call
+
+    def remember(self, fetched_at: float) -> None:
+        """Take up when an earlier process has called last, at the least."""
+        if self.table is None:
+            self.fetched_at = max(self.fetched_at, fetched_at)
+
+    def latest(self, max_age_s: float, *, urgent: bool) -> RateTable:
         """Give a table that was fetched at most this long ago, or the latest that may be had.
 
+        Args:
+            max_age_s: How old the table may be, in seconds.
+            urgent: Whether the caller has no good rate.
+
         Raises:
-            FetchError: The call failed, now or so recently that it is too early for another.
+            FetchUnderWay: A call is under way, now begun or before.
+            FetchedBefore: An earlier process has called so recently that it is too early for another call.
+            FetchError: The last call failed so recently that it is too early for another.
         """
         now = asyncio.get_running_loop().time()
         if self.table is not None and now < self.usable_until(max_age_s):
             return self.table
         if self._under_way is None:
-            if self.error is not None and now < self.next_call:
+            if self.error is not None and now < self.next_call(urgent=urgent):
                 raise self.error
+            if self.table is None and self.error is None and not urgent and now < self.usable_until(max_age_s):
+                raise FetchedBefore(self.usable_until(max_age_s) - now)
             self._under_way = asyncio.create_task(self._call(), name=f"fetch {self.name}")
-        await asyncio.shield(self._under_way)
-        if self.error is not None:
-            raise self.error
-        if self.table is None:
-            raise FetchError("the call was given up")
-        return self.table
+        raise FetchUnderWay(self._under_way)
 
     async def _call(self) -> None:
         loop = asyncio.get_running_loop()
@@ -102,12 +121,20 @@ class Source:
 
     def _failed(self, error: FetchError, now: float) -> None:
         self.failures += 1
-        pause = self.min_fetch_interval_s
+        pause_s = patient_s = self.min_fetch_interval_s
         if self.failures <= QUICK_TRIES and not isinstance(error, AccessRefused):
-            pause = min(pause, 2.0**self.failures * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
-        pause = max(pause, min(error.retry_after_s or 0.0, MAX_RETRY_AFTER_S))
-        self.error, self.next_call = error, now + pause
-        logger.warning("rate provider %s: %s; it is called again in %.0f s at the earliest", self.name, error, pause)
+            pause_s = min(pause_s, 2.0**self.failures * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
+        patient_s = max(patient_s, min(patient_s * 2.0**self.failures, MAX_PATIENT_PAUSE_S))
+        asked_s = min(error.retry_after_s or 0.0, MAX_RETRY_AFTER_S)
+        self.error = error
+        self._next_call, self._next_patient_call = now + max(pause_s, asked_s), now + max(patient_s, asked_s)
+        logger.warning(
+            "rate provider %s: %s; called again in %.0f s at the earliest, or in %.0f s if every object has a rate",
+            self.name,
+            error,
+            max(pause_s, asked_s),
+            max(patient_s, asked_s),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +144,10 @@ class Fetched:
     Attributes:
         quote: The quote.
         usable_s: Seconds until the table should be looked at again.
-        problem: Why it is not as new as was asked for, or None.
     """
 
     quote: Quote
     usable_s: float
-    problem: ReconcileError | None = None
 
 
 class RateTables:
@@ -131,13 +156,25 @@ class RateTables:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources: Mapping[str, Source] = {source.name: source for source in sources}
 
-    async def quote(self, spec: ExchangeRateSpec) -> Fetched:
+    def remember(self, provider: str, ago_s: float) -> None:
+        """Take up that an earlier process has fetched from a provider this many seconds ago, or later."""
+        if provider in self._sources:
+            self._sources[provider].remember(asyncio.get_running_loop().time() - ago_s)
+
+    def quote(self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool) -> Fetched:
         """Give the quote for a spec from the first provider of its chain that has it.
 
         Where every provider fails, an older table that still is in memory serves; the quote's own date says how old it
         is.
 
+        Args:
+            spec: Whose quote.
+            max_age_s: How long ago the table may have been fetched, in seconds.
+            urgent: Whether there is no good rate to go on with: a failing provider is then asked again sooner.
+
         Raises:
+            FetchUnderWay: A provider is being asked; come again when it has answered.
+            FetchedBefore: It is too early to ask; what is published is as new as may be.
             ProviderNotEnabled: The pinned provider is not one of the stack's.
             CurrencyNotSupported: All providers answered, none quotes the pair.
             ProviderRefused: Those that could have quoted it refused the key, the plan or the quota.
@@ -147,17 +184,17 @@ class RateTables:
         failed: list[Source] = []
         for source in sources:
             try:
-                table = await source.latest(spec.refresh_interval_s)
+                table = source.latest(max_age_s, urgent=urgent)
             except FetchError:
                 failed.append(source)
                 continue
             if quote := table.quote(spec.base, spec.currency):
                 usable_s = source.usable_until(spec.refresh_interval_s) - asyncio.get_running_loop().time()
                 return Fetched(quote, max(usable_s, 0.0))
-        problem = _problem(spec, sources, failed)
+        problem = _problem(spec, sources, failed, urgent=urgent)
         for source in failed:
             if source.table and (quote := source.table.quote(spec.base, spec.currency)):
-                return Fetched(quote, problem.retry_after_s or 0.0, problem)
+                return Fetched(quote, problem.retry_after_s or 0.0)
         raise problem
 
     def _chain(self, spec: ExchangeRateSpec) -> tuple[Source, ...]:
@@ -172,7 +209,9 @@ class RateTables:
         return (self._sources[spec.provider],)
 
 
-def _problem(spec: ExchangeRateSpec, sources: Sequence[Source], failed: Sequence[Source]) -> ReconcileError:
+def _problem(
+    spec: ExchangeRateSpec, sources: Sequence[Source], failed: Sequence[Source], *, urgent: bool
+) -> ReconcileError:
     pair = f"{spec.base} to {spec.currency}"
     if not failed:
         names = ", ".join(source.name for source in sources)
@@ -181,7 +220,7 @@ def _problem(spec: ExchangeRateSpec, sources: Sequence[Source], failed: Sequence
             retry_after_s=spec.refresh_interval_s,
         )
     now = asyncio.get_running_loop().time()
-    wait_s = max(min(source.next_call for source in failed) - now, 1.0)
+    wait_s = max(min(source.next_call(urgent=urgent) for source in failed) - now, 1.0)
     said = "; ".join(f"{source.name}: {source.error}" for source in failed)
     if all(isinstance(source.error, AccessRefused) for source in failed):
         return ProviderRefused(

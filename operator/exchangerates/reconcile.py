@@ -5,13 +5,13 @@ A pass that finds everything as it should be writes nothing. One that fails keep
 
 import datetime as dt
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from exchangerates import publisher, status
 from exchangerates.api import Condition, Reason
-from exchangerates.errors import ApiError, OwnerGone, ReconcileError, Suspended
+from exchangerates.errors import ApiError, FetchedBefore, FetchUnderWay, OwnerGone, ReconcileError, Suspended
 from exchangerates.observed import ExchangeRate, Observed
 from exchangerates.publisher import ANOTHER_OBJECT, Publisher
 from exchangerates.rate_tables import Fetched
@@ -31,9 +31,10 @@ class Cluster(publisher.Cluster, Protocol):
 
 
 class Rates(Protocol):
-    """The call of `rate_tables.RateTables` that a pass makes."""
+    """The calls of `rate_tables.RateTables` that passes make."""
 
-    async def quote(self, spec: ExchangeRateSpec) -> Fetched: ...  # noqa: D102
+    def quote(self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool) -> Fetched: ...  # noqa: D102
+    def remember(self, provider: str, ago_s: float) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,14 @@ class Reconciler:
         self._defaults = defaults
         self._publisher = Publisher(cluster, observed)
 
+    def resume(self, owners: Iterable[ExchangeRate], now: dt.datetime) -> None:
+        """Take up from the objects' status when an earlier process has called the rate providers last, at the least."""
+        newest: dict[str, dt.datetime] = {}
+        for provider, when in filter(None, (status.last_publication(owner.status) for owner in owners)):
+            newest[provider] = max(when, newest.get(provider, when))
+        for provider, when in newest.items():
+            self._rates.remember(provider, max((now - when).total_seconds(), 0.0))
+
     async def reconcile(self, owner: ExchangeRate, now: dt.datetime, *, refresh: bool) -> Outcome:
         """Bring one object's ConfigMap and status to what its spec asks for.
 
@@ -73,16 +82,17 @@ class Reconciler:
 
         Raises:
             ApiError: The API server failed or refused in a way that only time or a newer observation heals.
+            FetchUnderWay: The quote is on its way; nothing was done, and the pass is to be made again.
         """
         spec: ExchangeRateSpec | None = None
         try:
             try:
                 spec = parse_spec(owner.key.name, owner.spec, self._defaults)
-                fetched = await self._quote(owner, spec, refresh=refresh)
+                fetched = self._quote(owner, spec, now, refresh=refresh)
                 await self._publisher.publish(owner, spec.target, fetched.quote)
             except ReconcileError as error:
                 return await self._fail(owner, spec, error, now, refresh=refresh)
-            except (ApiError, OwnerGone):
+            except (ApiError, OwnerGone, FetchUnderWay):
                 raise
             except Exception as error:  # what nobody foresaw costs one object its turn, and says so
                 logger.exception("ExchangeRate %s: the pass failed", owner.key)
@@ -108,21 +118,28 @@ class Reconciler:
         await self._report(owner, desired, now)
         return Outcome(error.reason, error.retry_after_s)
 
-    async def _quote(self, owner: ExchangeRate, spec: ExchangeRateSpec, *, refresh: bool) -> Fetched:
+    def _quote(self, owner: ExchangeRate, spec: ExchangeRateSpec, now: dt.datetime, *, refresh: bool) -> Fetched:
         """Give the quote to publish: never an older one than the published, nor the same under another name."""
         if spec.suspend:
             raise _suspended(spec)
         published = status.published_quote(owner.status, spec)
         if published is not None and not refresh:
             return Fetched(published, 0.0)
+        urgent = published is None or status.age_s(published, now) > spec.max_age_s
+        # Who asks by annotation takes the newest table that the provider allows, not one of the last interval.
+        max_age_s = spec.refresh_interval_s if status.acknowledged(owner) else 0.0
         try:
-            fetched = await self._rates.quote(spec)
+            fetched = self._rates.quote(spec, max_age_s, urgent=urgent)
+        except FetchedBefore as early:
+            if published is None:
+                raise
+            return Fetched(published, early.usable_s)
         except ReconcileError as error:
             if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
                 raise
-            return Fetched(published, error.retry_after_s or 0.0, error)
+            return Fetched(published, error.retry_after_s or 0.0)
         if published is not None and (fetched.quote.date < published.date or _same_rate(fetched.quote, published)):
-            return Fetched(published, fetched.usable_s, fetched.problem)
+            return Fetched(published, fetched.usable_s)
         return fetched
 
     async def _report(self, owner: ExchangeRate, desired: Mapping[str, Any], now: dt.datetime) -> Reason:

@@ -21,16 +21,16 @@ class Schedule(Generic[K]):
     """The time at which a key is due; the heap may hold older, void entries of the same key."""
     _heap: list[tuple[float, int, K]] = field(default_factory=list)
     _woken: deque[K] = field(default_factory=deque)
-    _waiting: set[K] = field(default_factory=set)
-    """The keys in `_woken` that still want to be served."""
+    _waiting: dict[K, float] = field(default_factory=dict)
+    """The keys in `_woken` that still want to be served, and since when; the first waits longest."""
     _out: set[K] = field(default_factory=set)
     _serial: int = 0
     """Breaks ties in the heap, so that keys need no order."""
 
-    def wake(self, key: K) -> None:
+    def wake(self, key: K, now: float) -> None:
         """Serve a key as soon as possible; a later due time of it stays as it is."""
         if key not in self._waiting:
-            self._waiting.add(key)
+            self._waiting[key] = now
             if key not in self._out:
                 self._woken.append(key)
 
@@ -42,7 +42,7 @@ class Schedule(Generic[K]):
 
     def forget(self, key: K) -> None:
         """Drop a key from both lanes."""
-        self._waiting.discard(key)
+        self._waiting.pop(key, None)
         self._due.pop(key, None)
 
     def pop(self, now: float) -> K | None:
@@ -50,7 +50,7 @@ class Schedule(Generic[K]):
         while self._woken:
             key = self._woken.popleft()
             if key in self._waiting and key not in self._out:
-                self._waiting.discard(key)
+                del self._waiting[key]
                 self._out.add(key)
                 return key
         while self._heap and self._heap[0][0] <= now:
@@ -59,7 +59,7 @@ class Schedule(Generic[K]):
                 continue
             del self._due[key]
             if key in self._out:
-                self._waiting.add(key)
+                self._waiting.setdefault(key, now)
                 continue
             self._out.add(key)
             return key
@@ -77,6 +77,11 @@ class Schedule(Generic[K]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def __len__(self) -> int:
+    def backlog(self, now: float) -> int:
         """Count the keys that wait to be served at once."""
-        return len(self._waiting)
+        return len(self._waiting.keys() | {key for key, due in self._due.items() if due <= now})
+
+    def lag_s(self, now: float) -> float:
+        """Give how long the key has waited that waits longest, in seconds; 0 where none does."""
+        due = self.next_due()
+        return max(now - next(iter(self._waiting.values()), now), 0.0 if due is None else now - due, 0.0)

@@ -1,63 +1,60 @@
 """The one HTTP session to the API server, for Kopf's watches and the operator's own calls alike.
 
-A service account's token is renewed on disk about hourly; it is read anew for each request, since Kopf logs in again
-only when one of its own requests is refused.
+The token is asked for anew for each request: Kopf logs in again only when one of its own requests is refused.
 """
 
-import os
 import ssl
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final
 
 import aiohttp
-import yaml
 
-SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+from exchangerates.errors import CredentialsError
+from exchangerates.tokens import TokenSource
+
 MAX_CONNECTIONS: Final = 64
 """Twenty workers with a call each, and two watches per namespace; more than this many namespaces raise it."""
 
 
-def open_session(
+def open_session(  # noqa: PLR0913 - a session has these parts
     ssl_context: ssl.SSLContext,
     headers: Mapping[str, str],
-    token_file: Path | None,
+    tokens: TokenSource | None,
+    watching: Callable[[str], None],
     *,
     connections: int = MAX_CONNECTIONS,
     proxy: str | None = None,
 ) -> aiohttp.ClientSession:
-    """Open a session; with a token file, its content goes into every request's Authorization header."""
+    """Open a session.
 
-    async def with_current_token(
-        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        if token_file is not None:
-            # A kilobyte on a memory file system: a thread would cost more than the read.
-            token = token_file.read_text(encoding="utf-8").strip()  # noqa: ASYNC240
+    Args:
+        ssl_context: Knows the API server's certificate, and the client's own where there is one.
+        headers: Sent with every request.
+        tokens: Gives the bearer token of each request, or None.
+        watching: Told the path of every watch that is opened.
+        connections: How many connections there may be at once.
+        proxy: The address of an HTTP proxy before the API server, or None.
+    """
+
+    async def with_token(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if request.url.query.get("watch") == "true":
+            watching(request.url.path)
+        try:
+            token = None if tokens is None else await tokens.token()
+        except CredentialsError as error:
+            # What Kopf and `cluster` take for an outage, and try again.
+            raise aiohttp.ClientConnectionError(str(error)) from error
+        if token is not None:
             request.headers["Authorization"] = f"Bearer {token}"
-        return await handler(request)
+        response = await handler(request)
+        if tokens is not None and response.status == HTTPStatus.UNAUTHORIZED:
+            tokens.refused()
+        return response
 
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, ssl=ssl_context),
         headers=headers,
-        middlewares=(with_current_token,),
+        middlewares=(with_token,),
         proxy=proxy,
     )
-
-
-def kubeconfig_token_file() -> Path | None:
-    """Give the `tokenFile` of the kubeconfig's current user, which Kopf's own reader does not know, or None."""
-    for path in (os.environ.get("KUBECONFIG") or "~/.kube/config").split(os.pathsep):
-        file = Path(path).expanduser()
-        if file.is_file():
-            config = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-            context = _named(config, "contexts", config.get("current-context")).get("context") or {}
-            user = _named(config, "users", context.get("user")).get("user") or {}
-            if user.get("tokenFile"):
-                return (file.parent / str(user["tokenFile"])).resolve()
-    return None
-
-
-def _named(config: Mapping[str, Any], kind: str, name: str | None) -> Mapping[str, Any]:
-    items: list[Mapping[str, Any]] = config.get(kind) or []
-    return next((item for item in items if item.get("name") == name), {})

@@ -11,6 +11,8 @@ from exchangerates.spec import Defaults, ExchangeRateSpec, parse_duration, parse
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _MAX_PORT: Final = 65535
+MIN_FETCH_INTERVAL_S: Final = 1.0
+"""A table has to last until those who waited for it have read it."""
 MIN_RESYNC_INTERVAL_S: Final = 10.0
 """Lists cost the API server more than watches."""
 _LOG_FORMATS: Final = ("json", "text")
@@ -65,7 +67,7 @@ class Settings:
                 max_age_s=reader.default(Env.MAX_AGE, "maxAge", "168h").max_age_s,
             ),
             min_fetch_intervals_s={
-                name: reader.parsed_seconds(Env.MIN_FETCH_INTERVALS, value)
+                name: reader.checked_seconds(Env.MIN_FETCH_INTERVALS, value, at_least_s=MIN_FETCH_INTERVAL_S)
                 for name, value in reader.by_provider(Env.MIN_FETCH_INTERVALS).items()
             },
             provider_urls={name: url.rstrip("/") for name, url in reader.by_provider(Env.PROVIDER_URLS).items()},
@@ -111,18 +113,17 @@ class _Reader:
         return value
 
     def seconds(self, variable: Env, default: str, *, at_least_s: float) -> float:
-        value = self.text(variable, default)
-        seconds = self.parsed_seconds(variable, value)
-        if 0.0 < seconds < at_least_s:
-            self.mistake(variable, value, f"at least {at_least_s:.0f}s")
-        return seconds
+        return self.checked_seconds(variable, self.text(variable, default), at_least_s=at_least_s)
 
-    def parsed_seconds(self, variable: Env, value: str) -> float:
+    def checked_seconds(self, variable: Env, value: str, *, at_least_s: float) -> float:
         try:
-            return parse_duration(value)
+            seconds = parse_duration(value)
         except ValueError as error:
             self.mistake(variable, value, str(error).rpartition("write ")[2])
-            return 0.0
+            return at_least_s
+        if seconds < at_least_s:
+            self.mistake(variable, value, f"at least {at_least_s:.0f}s")
+        return seconds
 
     def providers(self, variable: Env, default: str) -> tuple[str, ...]:
         names = self.words(variable, default)

@@ -35,6 +35,15 @@ def published_quote(status: Mapping[str, Any], spec: ExchangeRateSpec) -> Quote 
     return quote if quote.base == spec.base and spec.provider in (None, quote.provider) else None
 
 
+def last_publication(status: Mapping[str, Any]) -> tuple[str, dt.datetime] | None:
+    """Give the rate provider of the published quote and when it was published first; None where it is not told."""
+    try:
+        (entry,) = status["rates"]
+        return str(status["provider"]), dt.datetime.strptime(entry["publishedAt"], _TIME).replace(tzinfo=dt.UTC)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def age_s(quote: Quote, now: dt.datetime) -> float:
     """Give the seconds since the start of the quote's own day, UTC; negative for tomorrow's."""
     return (now - dt.datetime.combine(quote.date, dt.time(), dt.UTC)).total_seconds()
@@ -61,14 +70,7 @@ def desired_published(
         "base": quote.base,
         "provider": quote.provider,
         "configMapName": spec.target.name,
-        "rates": [
-            {
-                "currency": quote.currency,
-                "rate": quote.rate,
-                "date": quote.date.isoformat(),
-                "derived": quote.derived,
-            }
-        ],
+        "rates": [_rate(owner, spec, quote, now)],
         "conditions": [ready, _stale(owner, quote, now, holds=stale)],
         **_last_refresh(owner, now, refreshed=refreshed),
     }
@@ -129,6 +131,15 @@ def _last_refresh(owner: ExchangeRate, now: dt.datetime, *, refreshed: bool) -> 
     if refreshed and not acknowledged(owner):
         return {"lastRefresh": {"request": owner.refresh_request, "time": now.strftime(_TIME)}}
     return {"lastRefresh": owner.status["lastRefresh"]} if "lastRefresh" in owner.status else {}
+
+
+def _rate(owner: ExchangeRate, spec: ExchangeRateSpec, quote: Quote, now: dt.datetime) -> dict[str, Any]:
+    """Give the entry of `rates`; the time of publication stays as long as the quote does."""
+    entry = {"currency": quote.currency, "rate": quote.rate, "date": quote.date.isoformat(), "derived": quote.derived}
+    if published_quote(owner.status, spec) == quote:
+        known: Mapping[str, Any] = owner.status["rates"][0]
+        return {**entry, **{name: known[name] for name in ("publishedAt",) if name in known}}
+    return {**entry, "publishedAt": now.strftime(_TIME)}
 
 
 def _stale(owner: ExchangeRate, quote: Quote, now: dt.datetime, *, holds: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def test_the_woken_go_before_the_due() -> None:
     schedule = Schedule[str]()
     for key in ("a", "b"):
         schedule.at(key, 1.0)
-    schedule.wake("new")
+    schedule.wake("new", 0.0)
     assert [schedule.pop(2.0) for _ in range(4)] == ["new", "a", "b", None]
 
 
@@ -41,10 +41,10 @@ def test_a_later_word_replaces_an_earlier_one() -> None:
 def test_a_key_is_never_out_twice_and_no_wake_is_lost() -> None:
     """What wakes a key while it is out makes it due again when it comes back."""
     schedule = Schedule[str]()
-    schedule.wake("a")
+    schedule.wake("a", 0.0)
     assert schedule.pop(0.0) == "a"
-    schedule.wake("a")
-    schedule.wake("a")
+    schedule.wake("a", 0.0)
+    schedule.wake("a", 0.0)
     assert schedule.pop(0.0) is None
     schedule.done("a")
     assert schedule.pop(0.0) == "a"
@@ -55,7 +55,7 @@ def test_a_key_is_never_out_twice_and_no_wake_is_lost() -> None:
 def test_a_key_that_falls_due_while_it_is_out_comes_again() -> None:
     """Its due time is not lost either."""
     schedule = Schedule[str]()
-    schedule.wake("a")
+    schedule.wake("a", 0.0)
     schedule.pop(0.0)
     schedule.at("a", 1.0)
     assert schedule.pop(2.0) is None
@@ -66,11 +66,11 @@ def test_a_key_that_falls_due_while_it_is_out_comes_again() -> None:
 def test_a_forgotten_key_does_not_come() -> None:
     """From neither lane."""
     schedule = Schedule[str]()
-    schedule.wake("a")
+    schedule.wake("a", 0.0)
     schedule.at("a", 1.0)
     schedule.forget("a")
     assert schedule.pop(2.0) is None
-    assert len(schedule) == 0
+    assert schedule.backlog(0.0) == 0
 
 
 @given(
@@ -84,7 +84,7 @@ def test_any_sequence_serves_what_was_asked_and_nothing_twice_at_once(calls: lis
     schedule, wanted, out, asked = Schedule[int](), set[int](), set[int](), Counter[int]()
     for call, key, due in calls:
         if call == "wake":
-            schedule.wake(key)
+            schedule.wake(key, 0.0)
         elif call == "at":
             schedule.at(key, float(due))
         if call in {"wake", "at"}:
@@ -110,3 +110,17 @@ def test_any_sequence_serves_what_was_asked_and_nothing_twice_at_once(calls: lis
         left.add(popped)
         schedule.done(popped)
     assert wanted <= left
+
+
+def test_backlog_and_lag_tell_who_waits() -> None:
+    """The woken and the due, each once; the lag is that of the one that waits longest."""
+    schedule = Schedule[str]()
+    assert (schedule.backlog(0.0), schedule.lag_s(0.0)) == (0, 0.0)
+    schedule.at("due", 1.0)
+    schedule.at("later", 9.0)
+    schedule.wake("woken", 3.0)
+    schedule.at("woken", 2.0)
+    assert (schedule.backlog(4.0), schedule.lag_s(4.0)) == (2, 3.0)
+    assert schedule.pop(4.0) == "woken"
+    assert schedule.pop(4.0) == "due"
+    assert (schedule.backlog(4.0), schedule.lag_s(4.0)) == (1, 2.0)

@@ -39,7 +39,8 @@ def ready(body: dict[str, Any]) -> dict[str, Any]:
 def test_a_published_rate_is_ready_and_complete() -> None:
     """Rate, date, base, provider and ConfigMap, for this generation."""
     body = status.desired_published(owner(generation=3), SPEC, QUOTE, NOW)
-    assert body["rates"] == [{"currency": "USD", "rate": "1.1172", "date": "2026-10-30", "derived": False}]
+    published = {"rate": "1.1172", "date": "2026-10-30", "derived": False, "publishedAt": "2026-11-02T12:00:00Z"}
+    assert body["rates"] == [{"currency": "USD", **published}]
     assert (body["base"], body["provider"], body["configMapName"]) == ("EUR", "ecb", "exchange-rate-usd")
     assert body["observedGeneration"] == 3
     assert (ready(body)["status"], ready(body)["reason"], ready(body)["observedGeneration"]) == ("True", "Published", 3)
@@ -48,6 +49,18 @@ def test_a_published_rate_is_ready_and_complete() -> None:
 def test_the_same_pass_again_writes_nothing() -> None:
     """Time alone changes nothing."""
     body = status.desired_published(owner(), SPEC, QUOTE, NOW)
+    assert status.patch_to(body, status.desired_published(owner(body), SPEC, QUOTE, LATER)) is None
+
+
+def test_the_time_of_publication_stays_while_the_quote_does() -> None:
+    """A newer quote has its own; a status from before there was one is not written for it."""
+    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
+    assert status.last_publication(body) == ("ecb", NOW)
+    assert status.last_publication(status.desired_published(owner(body), SPEC, QUOTE, LATER)) == ("ecb", NOW)
+    newer = replace(QUOTE, rate="1.2")
+    assert status.last_publication(status.desired_published(owner(body), SPEC, newer, LATER)) == ("ecb", LATER)
+    del body["rates"][0]["publishedAt"]
+    assert status.last_publication(body) is None
     assert status.patch_to(body, status.desired_published(owner(body), SPEC, QUOTE, LATER)) is None
 
 

@@ -6,7 +6,8 @@ import socket
 import struct
 import sys
 import threading
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,7 @@ class RateServer(ThreadingHTTPServer):
 
     Attributes:
         calls: Requests by provider since the start or the last `reset`.
+        times: When they came, by provider: seconds of a clock that never goes back.
         table: What is replayed.
         key: The API key that exchangeratesapi takes.
     """
@@ -45,6 +47,7 @@ class RateServer(ThreadingHTTPServer):
         if not ipaddress.ip_address(host).is_loopback:
             raise ValueError(f"{host} is not a loopback address; the stand-in listens on 127.0.0.1 only")
         self.calls: Counter[str] = Counter()
+        self.times: defaultdict[str, list[float]] = defaultdict(list)
         self.table: Table = newest_table()
         self.key = key
         self.closing = threading.Event()
@@ -102,12 +105,14 @@ class RateServer(ThreadingHTTPServer):
         """Forget faults, counts and replaced tables."""
         self.heal()
         self.calls.clear()
+        self.times.clear()
         self.table = newest_table()
 
     def take_call(self, provider: str) -> Fault | None:
         """Count a call and give the fault that it meets."""
         with self._lock:
             self.calls[provider] += 1
+            self.times[provider].append(time.monotonic())
             fault, times = self._faults.get(provider, (None, None))
             if fault is not None and times is not None:
                 if times <= 1:

@@ -1,0 +1,207 @@
+"""A whole operator on a cluster in memory: hours of an outage, what stalls, and what nobody foresaw."""
+
+import asyncio
+import datetime as dt
+from typing import Any
+
+import pytest
+from tests.unit.world import Upstream, World, failing
+
+from exchangerates.controller import STUCK_AFTER_S
+from exchangerates.errors import ApiUnreachable
+from exchangerates.observed import ExchangeRate, ObjectKey
+
+FRIDAY = dt.date(2026, 10, 30)
+MAX_AGE_H = 168
+SOON_STALE = dt.datetime(2026, 10, 30, tzinfo=dt.UTC) + dt.timedelta(hours=MAX_AGE_H - 1.25)
+OBJECTS = 200
+
+
+def two_providers() -> tuple[Upstream, Upstream]:
+    """Give the default chain."""
+    return Upstream("frankfurter", FRIDAY, USD="1.1172"), Upstream("ecb", FRIDAY, USD="1.1172")
+
+
+def test_an_outage_is_told_once_per_object_and_only_when_rates_are_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour without any provider: no write until `maxAge`, then one status and event per object; back the same."""
+    first, second = two_providers()
+    world = World(monkeypatch, SOON_STALE, first, second)
+    writes = world.cluster.writes
+
+    async def story() -> None:
+        for number in range(OBJECTS):
+            world.cluster.add(f"rate-{number}", refreshInterval="1m")
+        await asyncio.sleep(30.0)
+        assert (writes["create"], writes["status"], first.calls, second.calls) == (OBJECTS, OBJECTS, 1, 0)
+        writes.clear()
+        failing(first)
+        failing(second)
+        await asyncio.sleep(1.2 * 3600)
+        assert writes.total() == 0
+        assert first.calls <= 15, "an outage is no reason to call more often than every ten minutes or so"
+        assert {world.cluster.ready(f"rate-{number}") for number in range(OBJECTS)} == {"Published"}
+
+        await asyncio.sleep(900.0)
+        events = [name for name in writes if name.startswith("event")]
+        assert writes["status"] == OBJECTS
+        assert len(events) == OBJECTS
+        assert all(" RateTooOld " in name and "Warning" in name and writes[name] == 1 for name in events)
+        assert {world.cluster.ready(f"rate-{number}") for number in range(OBJECTS)} == {"RateTooOld"}
+
+        writes.clear()
+        first.error, first.date, first.rates = None, dt.date(2026, 11, 6), {"USD": "1.2"}
+        await asyncio.sleep(60.0)
+        events = [name for name in writes if name.startswith("event")]
+        assert (writes["patch"], writes["status"], len(events)) == (OBJECTS, OBJECTS, OBJECTS)
+        assert all("Normal Published " in name and writes[name] == 1 for name in events)
+
+    world.run(story())
+
+
+def test_what_nobody_foresaw_has_a_reason_and_is_tried_again_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One object's misfortune: the others are served, and it comes right by itself."""
+    first, second = two_providers()
+    world = World(monkeypatch, SOON_STALE, first, second)
+    tries, real = 0, world.cluster.create_config_map
+
+    async def create(body: Any) -> Any:  # noqa: ANN401
+        nonlocal tries
+        if body["metadata"]["name"] == "unlucky" and tries < 12:
+            tries += 1
+            raise ZeroDivisionError
+        return await real(body)
+
+    monkeypatch.setattr(world.cluster, "create_config_map", create)
+
+    async def story() -> None:
+        world.cluster.add("unlucky")
+        world.cluster.add("lucky")
+        await asyncio.sleep(3.0)
+        assert world.cluster.ready("lucky") == "Published"
+        assert world.cluster.ready("unlucky") == "InternalError"
+        assert world.cluster.writes["status"] == 2
+        await asyncio.sleep(600.0)
+        assert 5 <= tries <= 10, "the pauses grow"
+        await asyncio.sleep(3600.0)
+        assert world.cluster.ready("unlucky") == "Published"
+        assert world.cluster.writes["event Warning InternalError unlucky"] == 1
+
+    world.run(story())
+
+
+def test_a_pass_that_never_ends_fails_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named; the others are served all the same."""
+    world = World(monkeypatch, SOON_STALE, *two_providers())
+    real = world.cluster.create_config_map
+
+    async def create(body: Any) -> Any:  # noqa: ANN401
+        if body["metadata"]["name"] == "stuck":
+            await asyncio.Event().wait()
+        return await real(body)
+
+    monkeypatch.setattr(world.cluster, "create_config_map", create)
+
+    async def story() -> None:
+        world.cluster.add("stuck")
+        world.cluster.add("well")
+        await asyncio.sleep(STUCK_AFTER_S - 5.0)
+        assert world.controller.problems() == []
+        await asyncio.sleep(10.0)
+        assert world.controller.problems() == ["the pass over default/stuck does not end"]
+        assert world.cluster.ready("well") == "Published"
+
+    world.run(story())
+
+
+def test_a_stalled_dispatcher_fails_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every worker hangs, so that nothing is handed out any more; and a stalled list too."""
+    world = World(monkeypatch, SOON_STALE, *two_providers())
+
+    async def never(*_: object) -> Any:  # noqa: ANN401
+        await asyncio.Event().wait()
+
+    async def story() -> None:
+        await asyncio.sleep(1.0)
+        monkeypatch.setattr(world.cluster, "create_config_map", never)
+        monkeypatch.setattr(world.cluster, "list_config_maps", _endless)
+        for number in range(30):
+            world.cluster.add(f"rate-{number}")
+        await asyncio.sleep(3600.0)
+        problems = " ".join(world.controller.problems())
+        assert "the dispatcher has not run" in problems
+        assert "the resync has not run" in problems
+
+    world.run(story())
+
+
+def test_an_outage_of_the_api_server_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither lists nor passes that fail for hours are a stall."""
+    world = World(monkeypatch, SOON_STALE, *two_providers())
+
+    async def down(*_: object, **__: object) -> Any:  # noqa: ANN401
+        raise ApiUnreachable("no answer")
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(10.0)
+        real = {name: getattr(world.cluster, name) for name in ("create_config_map", "patch_status")}
+        for name in real:
+            monkeypatch.setattr(world.cluster, name, down)
+        monkeypatch.setattr(world.cluster, "list_exchange_rates", _unreachable)
+        world.cluster.add("meanwhile")
+        await asyncio.sleep(2 * 3600.0)
+        assert world.controller.problems() == []
+        for name, call in real.items():
+            monkeypatch.setattr(world.cluster, name, call)
+        await asyncio.sleep(300.0)
+        assert world.cluster.ready("meanwhile") == "Published"
+
+    world.run(story())
+
+
+def test_an_object_that_only_lists_show_is_served_and_tells_a_deaf_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the resync interval; the watch that stays silent about it fails liveness, until it speaks."""
+    world = World(monkeypatch, SOON_STALE, *two_providers())
+
+    async def story() -> None:
+        await asyncio.sleep(1.0)
+        world.cluster.watches = lambda *_: None
+        world.cluster.add("silent")
+        await asyncio.sleep(700.0)
+        assert world.cluster.ready("silent") == "Published"
+        await asyncio.sleep(200.0)
+        assert "the watch of ExchangeRates is deaf" in world.controller.problems()
+        body = world.cluster.rates[ObjectKey("default", "silent")]
+        world.controller.watch_exchange_rate("MODIFIED", body)
+        assert "the watch of ExchangeRates is deaf" not in world.controller.problems()
+
+    world.run(story())
+
+
+def test_an_object_that_is_gone_from_the_lists_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lost DELETED event makes no ConfigMap again, and costs nothing."""
+    world = World(monkeypatch, SOON_STALE, *two_providers())
+
+    async def story() -> None:
+        world.cluster.add("gone", refreshInterval="1m")
+        await asyncio.sleep(10.0)
+        key = ObjectKey("default", "gone")
+        del world.cluster.rates[key], world.cluster.maps[key]
+        world.cluster.writes.clear()
+        await asyncio.sleep(3600.0)
+        assert world.cluster.writes.total() == 0
+        assert world.controller.observed.exchange_rates == {}
+        assert world.controller.agenda.reasons() == {}
+
+    world.run(story())
+
+
+async def _endless(_: str | None) -> Any:  # noqa: ANN401
+    await asyncio.Event().wait()
+    yield
+
+
+async def _unreachable(_: str | None) -> Any:  # noqa: ANN401
+    for failed in (ApiUnreachable("no answer"),):
+        raise failed
+    yield ExchangeRate

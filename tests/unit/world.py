@@ -1,0 +1,202 @@
+# ruff: noqa: D102 - the cluster's calls are those of `exchangerates.cluster.Cluster`
+"""A small cluster in memory, and hours that pass in milliseconds: for what would take too long against a real one."""
+
+import asyncio
+import datetime as dt
+import selectors
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from decimal import Decimal
+from http import HTTPStatus
+from itertools import count
+from typing import Any
+
+import pytest
+
+from exchangerates import rate_tables
+from exchangerates.api import Reason
+from exchangerates.controller import Controller
+from exchangerates.errors import ApiError, FetchError
+from exchangerates.metrics import Metrics
+from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
+from exchangerates.rate_tables import RateTables, Source
+from exchangerates.rates import Price, RateTable
+from exchangerates.reconcile import Reconciler
+from exchangerates.spec import Defaults
+
+
+class _Selector(selectors.DefaultSelector):
+    """Puts the time forward instead of waiting."""
+
+    ahead_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(0.0)
+        if not found and timeout:
+            self.ahead_s += timeout
+        return found
+
+
+class FastLoop(asyncio.SelectorEventLoop):
+    """An event loop in which nobody waits: when all sleep, it is the time at which the first wakes."""
+
+    def __init__(self) -> None:
+        self._clock = _Selector()
+        super().__init__(self._clock)
+
+    def time(self) -> float:
+        """Give the seconds that have passed."""
+        return self._clock.ahead_s
+
+
+def run_fast(work: Coroutine[Any, Any, None]) -> None:
+    """Run something in a loop in which nobody waits."""
+    with asyncio.Runner(loop_factory=FastLoop) as runner:
+        runner.run(work)
+
+
+class Upstream:
+    """A rate provider that quotes what it is told to, or fails, and counts."""
+
+    def __init__(self, name: str, date: dt.date, **rates: str) -> None:
+        self.name, self.date, self.rates = name, date, rates
+        self.calls = 0
+        self.error: Exception | None = None
+
+    def fetch(self) -> RateTable:
+        """Answer one call."""
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        return RateTable(self.name, "EUR", {code: Price(Decimal(rate), self.date) for code, rate in self.rates.items()})
+
+
+class MemoryCluster:
+    """Both kinds, with uids, resource versions and preconditions; what is written is shown to the watches at once."""
+
+    def __init__(self) -> None:
+        self.rates: dict[ObjectKey, dict[str, Any]] = {}
+        self.maps: dict[ObjectKey, dict[str, Any]] = {}
+        self.writes: Counter[str] = Counter()
+        self.watches: Callable[[str, str, dict[str, Any]], None] = lambda *_: None
+        self._versions = count(1)
+
+    def add(self, name: str, **spec: object) -> None:
+        """Create an ExchangeRate in the namespace `default`."""
+        metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "generation": 1}
+        self._store("rate", self.rates, {"metadata": metadata, "spec": {"currency": "USD", **spec}})
+
+    def ready(self, name: str) -> str:
+        """Give the reason of an object's Ready condition, empty where there is none."""
+        conditions = self.rates[ObjectKey("default", name)].get("status", {}).get("conditions", ())
+        return str(next((found["reason"] for found in conditions if found["type"] == "Ready"), ""))
+
+    def _store(self, kind: str, kept: dict[ObjectKey, dict[str, Any]], body: dict[str, Any]) -> dict[str, Any]:
+        body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(next(self._versions))}}
+        kept[ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"])] = body
+        asyncio.get_running_loop().call_soon(self.watches, kind, "MODIFIED", body)
+        return body
+
+    async def list_exchange_rates(self, _: str | None) -> AsyncIterator[ExchangeRate]:
+        for body in tuple(self.rates.values()):
+            yield ExchangeRate.from_body(body)
+
+    async def list_config_maps(self, _: str | None) -> AsyncIterator[ConfigMap]:
+        for body in tuple(self.maps.values()):
+            yield ConfigMap.from_body(body)
+
+    async def read_exchange_rate(self, key: ObjectKey) -> ExchangeRate | None:
+        return ExchangeRate.from_body(self.rates[key]) if key in self.rates else None
+
+    async def read_config_map(self, key: ObjectKey) -> ConfigMap | None:
+        return ConfigMap.from_body(self.maps[key]) if key in self.maps else None
+
+    async def create_config_map(self, body: Mapping[str, Any]) -> ConfigMap:
+        key = ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"])
+        self.writes["create"] += 1
+        if key in self.maps:
+            raise ApiError(HTTPStatus.CONFLICT, {})
+        made = {**body, "metadata": {**body["metadata"], "uid": f"uid-{key}"}}
+        return ConfigMap.from_body(self._store("map", self.maps, made))
+
+    async def patch_config_map(self, key: ObjectKey, patch: Mapping[str, Any]) -> ConfigMap:
+        self.writes["patch"] += 1
+        held = self.maps.get(key)
+        if held is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, {})
+        if any(patch["metadata"].get(name) != held["metadata"][name] for name in ("uid", "resourceVersion")):
+            raise ApiError(HTTPStatus.CONFLICT, {})
+        data = {**held["data"], **patch.get("data", {})}
+        kept = {name: value for name, value in data.items() if value is not None}
+        return ConfigMap.from_body(self._store("map", self.maps, {**held, "data": kept}))
+
+    async def delete_config_map(self, seen: ConfigMap) -> None:
+        self.writes["delete"] += 1
+        self.maps.pop(seen.key, None)
+
+    async def patch_status(self, owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
+        self.writes["status"] += 1
+        held = self.rates[owner.key]
+        status = {**held.get("status", {}), **patch}
+        kept = {name: value for name, value in status.items() if value is not None}
+        return ExchangeRate.from_body(self._store("rate", self.rates, {**held, "status": kept}))
+
+    async def create_event(
+        self, owner: ExchangeRate, *, warning: bool, reason: Reason, message: str, time: str
+    ) -> None:
+        assert message
+        assert time
+        self.writes[f"event {'Warning' if warning else 'Normal'} {reason} {owner.key.name}"] += 1
+
+
+class World:
+    """An operator at work on a cluster in memory.
+
+    Args:
+        start: The time of day at which it begins.
+        upstreams: The chain of rate providers.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, start: dt.datetime, *upstreams: Upstream) -> None:
+        monkeypatch.setattr(rate_tables, "_in_thread", _at_once)
+        self._start = start
+        self.cluster = MemoryCluster()
+        sources = [Source(upstream.name, upstream.fetch, 20.0, lambda *_: None) for upstream in upstreams]
+        observed = Observed()
+        defaults = Defaults("EUR", tuple(upstream.name for upstream in upstreams), 3600.0, 168 * 3600.0)
+        self.reconciler = Reconciler(self.cluster, RateTables(sources), observed, defaults)
+        self.controller = Controller(
+            self.cluster, self.reconciler, observed, (None,), 600.0, self.now, Metrics(defaults.providers)
+        )
+        self.cluster.watches = self._show
+
+    def now(self) -> dt.datetime:
+        """Give the time of day."""
+        return self._start + dt.timedelta(seconds=asyncio.get_running_loop().time())
+
+    def _show(self, kind: str, event: str, body: dict[str, Any]) -> None:
+        watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
+        watch(event, body)
+
+    def run(self, story: Coroutine[Any, Any, None]) -> None:
+        """Run the operator beside a story; the end of the story is its own."""
+
+        async def both() -> None:
+            work = asyncio.create_task(self.controller.run())
+            try:
+                await story
+            finally:
+                work.cancel()
+                await asyncio.wait({work})
+
+        run_fast(both())
+
+
+async def _at_once(call: Callable[[], RateTable]) -> RateTable:
+    return call()
+
+
+def failing(upstream: Upstream, text: str = "HTTP 500") -> Upstream:
+    """Let a provider fail from now on."""
+    upstream.error = FetchError(text)
+    return upstream
