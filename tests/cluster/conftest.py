@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ OPERATOR_NAMESPACE = "exchange-rate-operator"
 ACCOUNT = "exchange-rate-operator"
 USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{ACCOUNT}"
 WITHIN_S = 30.0
+
+_COMMAND = (sys.executable, "-m", "exchangerates")
 
 StartOperator = Callable[..., "Operator"]
 
@@ -113,9 +116,20 @@ class Operator:
 
     def start(self, **environment: str) -> None:
         """Start it and wait until it has listed everything."""
-        self._address = ""
-        self.process.start([sys.executable, "-m", "exchangerates"], {**self._environment, **environment})
+        self.launch(**environment)
         eventually(self.is_ready, f"the operator is ready: {self.process.tail()}")
+
+    def launch(self, **environment: str) -> None:
+        """Start it."""
+        self._address = ""
+        self.process.start(_COMMAND, {**self._environment, **environment})
+
+    def run_to_end(self, **environment: str) -> tuple[int, str]:
+        """Run it until it ends by itself; give its exit code and its log."""
+        ended = subprocess.run(
+            _COMMAND, env={**self._environment, **environment}, capture_output=True, text=True, check=False, timeout=180
+        )
+        return ended.returncode, ended.stdout + ended.stderr
 
     def stop(self) -> None:
         """End it by SIGTERM."""
@@ -144,6 +158,14 @@ class Operator:
         return sum(float(line.removeprefix(series)) for line in self.get("/metrics").splitlines() if series in line)
 
 
+def operator_environment(recording: Recording, rates: RateServer) -> dict[str, str]:
+    """Give what the Deployment sets, with the stand-in's addresses in place of the public ones."""
+    (deployment,) = [manifest for manifest in recording.manifests() if manifest["kind"] == "Deployment"]
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    environment = {entry["name"]: entry["value"] for entry in container["env"]}
+    return {**environment, Env.PROVIDER_URLS: ",".join(f"{name}={url}" for name, url in rates.urls().items())}
+
+
 @pytest.fixture
 def start_operator(
     stack: AppliedStack, recording: Recording, control_plane: ControlPlane, rates: RateServer, tmp_path: Path
@@ -151,11 +173,7 @@ def start_operator(
     """Start the operator with the Deployment's environment, its own account's token, and the stand-in's rates."""
     assert stack.references()
     kubeconfig = control_plane.service_account_kubeconfig(OPERATOR_NAMESPACE, ACCOUNT, tmp_path / "operator.kubeconfig")
-    (deployment,) = [manifest for manifest in recording.manifests() if manifest["kind"] == "Deployment"]
-    container = deployment["spec"]["template"]["spec"]["containers"][0]
-    environment = {entry["name"]: entry["value"] for entry in container["env"]}
-    environment[Env.PROVIDER_URLS] = ",".join(f"{name}={url}" for name, url in rates.urls().items())
-    operator = Operator(tmp_path, kubeconfig, environment)
+    operator = Operator(tmp_path, kubeconfig, operator_environment(recording, rates))
 
     def start(**changed: str) -> Operator:
         operator.start(**changed)
@@ -188,9 +206,13 @@ class Namespace:
         """Change fields of an ExchangeRate's spec."""
         self._client.patch(Reference(API_VERSION, KIND, self.name, name), {"spec": spec})
 
+    def find(self, name: str) -> dict[str, Any] | None:
+        """Read an ExchangeRate, or None."""
+        return self._client.get(Reference(API_VERSION, KIND, self.name, name))
+
     def get(self, name: str) -> dict[str, Any]:
         """Read an ExchangeRate; it never has a finalizer."""
-        body = self._client.get(Reference(API_VERSION, KIND, self.name, name))
+        body = self.find(name)
         assert body is not None, f"no ExchangeRate {name}"
         assert "finalizers" not in body["metadata"]
         return body
@@ -250,6 +272,14 @@ class Audit:
             f"{entry['verb']} {entry['requestURI']}"
             for entry in self.requests(user)
             if entry["verb"] not in {"get", "list", "watch"}
+        ]
+
+    def refused(self, user: str = USER) -> list[str]:
+        """Give a user's requests for which it had no credentials or no rights."""
+        return [
+            f"{entry['verb']} {entry['requestURI']}"
+            for entry in self.requests(user)
+            if entry["responseStatus"]["code"] in {401, 403}
         ]
 
 

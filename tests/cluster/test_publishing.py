@@ -33,7 +33,9 @@ def test_a_rate_is_published_in_a_config_map_that_the_object_owns(operator: Oper
         "uid": owner["metadata"]["uid"],
         "controller": True,
     }
-    assert owner["status"]["rates"] == [{"currency": "USD", "rate": "1.1172", "date": "2026-10-30", "derived": False}]
+    (published,) = owner["status"]["rates"]
+    assert published.pop("publishedAt").endswith("Z")
+    assert published == {"currency": "USD", "rate": "1.1172", "date": "2026-10-30", "derived": False}
     assert owner["status"]["configMapName"] == "exchange-rate-usd"
 
 

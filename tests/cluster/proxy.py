@@ -1,0 +1,137 @@
+"""A TCP proxy before the API server that can lose bytes: plain HTTP on this side, so that it sees what is a watch."""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import yaml
+
+_WATCH: Final = b"watch=true"
+_CHUNK: Final = 65536
+
+
+class Proxy:
+    """The proxy; a context manager that serves while it is open.
+
+    Args:
+        server: The API server's address.
+
+    Attributes:
+        url: Its own address.
+        opened: Watches that were opened through it.
+    """
+
+    def __init__(self, server: str) -> None:
+        self._upstream = urlsplit(server)
+        self._tls = ssl.create_default_context()
+        self._tls.check_hostname, self._tls.verify_mode = False, ssl.CERT_NONE
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+        self._connections: dict[asyncio.Task[Any], bool] = {}
+        self._swallowed: set[asyncio.Task[Any]] = set()
+        self._swallow_watches = False
+        self._refusing = False
+        self.opened = 0
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.url = self._run(self._listen())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def swallow_open(self) -> None:
+        """Lose every further byte of the connections that are open now; they stay open. New ones are well."""
+        self._run(self._swallow(set(self._connections)))
+
+    def swallow_watches(self) -> None:
+        """Lose every further byte that comes from a watch, of those that are open and of all that will be."""
+        self._swallow_watches = True
+
+    def cut(self) -> None:
+        """End all connections, and refuse new ones until `heal`."""
+        self._refusing = True
+        self._run(self._end_connections())
+
+    def heal(self) -> None:
+        """Be well again; connections that lost bytes are ended."""
+        self._run(self._end_connections())
+        self._swallow_watches = self._refusing = False
+
+    def kubeconfig(self, original: Path, path: Path) -> Path:
+        """Write a kubeconfig with the credentials of another one that leads through the proxy."""
+        config = yaml.safe_load(original.read_text(encoding="utf-8"))
+        config["clusters"][0]["cluster"] = {"server": self.url}
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+        return path
+
+    def _run(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - what the work gives
+        async def done() -> Any:  # noqa: ANN401
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(30.0)
+
+    async def _listen(self) -> str:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def _close(self) -> None:
+        self._server.close()
+        await self._end_connections()
+
+    async def _swallow(self, connections: set[asyncio.Task[Any]]) -> None:
+        self._swallowed |= connections
+
+    async def _end_connections(self) -> None:
+        ended = tuple(self._connections)
+        for connection in ended:
+            connection.cancel()
+        if ended:
+            await asyncio.wait(ended)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or self._refusing:
+            writer.close()
+            return
+        self._connections[task] = False
+        out: asyncio.StreamWriter | None = None
+        try:
+            back, out = await asyncio.open_connection(self._upstream.hostname, self._upstream.port, ssl=self._tls)
+            there = asyncio.create_task(self._forward(task, reader, out, requests=True))
+            here = asyncio.create_task(self._forward(task, back, writer, requests=False))
+            try:
+                await asyncio.wait({there, here}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                there.cancel()
+                here.cancel()
+                await asyncio.gather(there, here, return_exceptions=True)
+        except (OSError, asyncio.CancelledError):
+            pass  # the other side is down, or this proxy ends: either way this connection does
+        finally:
+            del self._connections[task]
+            self._swallowed.discard(task)
+            for side in (writer, out):
+                if side is not None:
+                    side.transport.abort()
+
+    async def _forward(
+        self, task: asyncio.Task[Any], source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, requests: bool
+    ) -> None:
+        while data := await source.read(_CHUNK):
+            if requests and _WATCH in data:
+                self._connections[task] = True
+                self.opened += 1
+            if task in self._swallowed or (self._swallow_watches and self._connections[task]):
+                continue
+            sink.write(data)
+            await sink.drain()
