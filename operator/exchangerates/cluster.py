@@ -186,7 +186,8 @@ def _decoded(status: int, text: bytes) -> dict[str, Any]:
         answer = json.loads(text)
     except ValueError:
         answer = {"message": text[:200].decode(errors="replace").strip()}
-        status = max(status, HTTPStatus.BAD_GATEWAY)
+        if status < HTTPStatus.BAD_REQUEST:
+            status = HTTPStatus.BAD_GATEWAY  # who answers so well, but not in JSON, is no API server
     if not isinstance(answer, dict) or status >= HTTPStatus.BAD_REQUEST:
         raise ApiError(status, answer if isinstance(answer, dict) else {})
     return answer

@@ -135,3 +135,26 @@ def test_terminating_objects_are_left_alone(
     client.patch(held, {"metadata": {"finalizers": None}})
     eventually(lambda: client.get(held) is None, "the object is gone")
     assert namespace.config_map("held") is None
+
+
+def test_a_terminating_namespace_is_left_alone(
+    operator: Operator, namespace: Namespace, client: Client, audit: Callable[[], Audit]
+) -> None:
+    """What holds it up is somebody else's: no ConfigMap is made again in it, and nobody asks more than once."""
+    assert operator.process.pid
+    namespace.rate("held")
+    namespace.wait("held")
+    finalizers = {"name": "holds-up", "namespace": namespace.name, "finalizers": ["example.com/wait"]}
+    holds_up = Reference.of(client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": finalizers}))
+    log, whole = audit(), Reference("v1", "Namespace", "", namespace.name)
+    client.delete(whole)
+    eventually(lambda: namespace.config_map("held") is None, "its ConfigMap is gone")
+    eventually(lambda: namespace.find("held") is None, "its object is gone")
+    elsewhere = Namespace(client, "default")
+    after = elsewhere.rate("after")
+    elsewhere.wait("after")
+    client.delete(after)
+    assert len([write for write in log.writes() if f"/{namespace.name}/" in write]) <= 1
+    assert namespace.config_map("held") is None
+    client.patch(holds_up, {"metadata": {"finalizers": None}})
+    eventually(lambda: client.get(whole) is None, "the namespace is gone")

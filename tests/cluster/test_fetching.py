@@ -1,7 +1,7 @@
 """What the rate providers are asked, counted where they are: once for all, and not more often while they fail."""
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import count, pairwise
 
 from tests.cluster.conftest import Audit, Namespace, StartOperator, eventually
 
@@ -24,7 +24,7 @@ def test_a_thousand_impatient_objects_cost_one_call(
     audit: Callable[[], Audit],
 ) -> None:
     """With the shortest interval, a hundred requests and two restarts: the provider's least interval holds."""
-    environment = {"EXCHANGERATES_MIN_FETCH_INTERVALS": "frankfurter=1h", "EXCHANGERATES_LOG_LEVEL": "WARNING"}
+    environment = {"EXCHANGERATES_MIN_FETCH_INTERVALS": "frankfurter=1h"}
     operator = start_operator(**environment)
     names = [f"rate-{number}" for number in range(MANY)]
     for number, name in enumerate(names):
@@ -112,11 +112,13 @@ def test_the_first_choice_serves_again_when_it_is_back(
     namespace.wait("first")
     assert namespace.data("first")["provider"] == "ecb"
 
+    names = (f"later-{number}" for number in count())
+
     def served() -> bool:
-        name = f"later-{rates.calls.total()}"
-        if namespace.find(name) is None:
-            namespace.rate(name)
-        return namespace.data(name).get("provider") == "frankfurter"
+        name = next(names)
+        namespace.rate(name)
+        namespace.wait(name)
+        return namespace.data(name)["provider"] == "frankfurter"
 
     eventually(served, "the first choice serves new objects")
     assert rates.calls["ecb"] == 1

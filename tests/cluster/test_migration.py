@@ -57,9 +57,10 @@ def test_the_generated_config_map_is_kept_up_where_the_target_names_it(
     start_operator: StartOperator, namespace: Namespace, client: Client
 ) -> None:
     """Consumers of the generated name go on reading it: it is the object's own, so it is taken up."""
-    tutorial_object(client, namespace)
+    reference = tutorial_object(client, namespace)
     uid = (namespace.config_map(GENERATED) or {})["metadata"]["uid"]
     start_operator()
+    eventually(lambda: "finalizers" not in (client.get(reference) or {})["metadata"], "the finalizer is taken off")
     namespace.wait()
     namespace.change("exchange-rate-usd", target={"name": GENERATED})
     namespace.wait()

@@ -1,42 +1,56 @@
 """The operator's rights: its own service account's, all of them used, and no others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from tests.cluster.conftest import ACCOUNT, OPERATOR_NAMESPACE, USER, Audit, Namespace, StartOperator, eventually
+from tests.cluster.conftest import (
+    ACCOUNT,
+    OPERATOR_NAMESPACE,
+    USER,
+    Audit,
+    Namespace,
+    Operator,
+    StartOperator,
+    eventually,
+    operator_environment,
+)
 
 from exchangerates.api import API_VERSION, KIND
-from exchangerates_infra.recorder import Recording
+from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.client import Client, Reference
+from localcluster.control_plane import ControlPlane
+from localcluster.rateserver import RateServer
+from localcluster.stack import AppliedStack
+
+SECOND = "second-operator"
+SECOND_USER = f"system:serviceaccount:{SECOND}:{ACCOUNT}"
 
 
-def granted(recording: Recording) -> set[tuple[str, str]]:
+def granted(recording: Recording, namespace: str) -> set[tuple[str, str]]:
     """Give resource and verb of every right that the Pulumi program gives to the operator."""
-    (role,) = [
-        m for m in recording.manifests() if m["metadata"]["name"] == f"{OPERATOR_NAMESPACE}:operator" and m.get("rules")
-    ]
-    return {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+    roles = [m for m in recording.manifests() if m["metadata"]["name"] == f"{namespace}:operator" and m.get("rules")]
+    assert roles
+    return {
+        (resource, verb)
+        for role in roles
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
 
 
-def used(log: Audit) -> set[tuple[str, str]]:
+def used(log: Audit, user: str) -> set[tuple[str, str]]:
     """Give resource and verb of every request that the operator made for an object."""
     return {
         ("/".join(filter(None, [found["resource"], found.get("subresource")])), entry["verb"])
-        for entry in log.requests()
+        for entry in log.requests(user)
         if (found := entry.get("objectRef"))
     }
 
 
-def test_every_right_is_used_and_none_is_missing(
-    start_operator: StartOperator,
-    namespace: Namespace,
-    client: Client,
-    recording: Recording,
-    audit: Callable[[], Audit],
-) -> None:
-    """All that the operator ever does, under its own account's token: the audit log names just what the role grants."""
-    log = audit()
-    start_operator()
+def use_every_right(namespace: Namespace, client: Client) -> None:
+    """Bring about all that the operator ever does."""
     config_map = {"name": "taken", "namespace": namespace.name}
     client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": config_map})
     namespace.rate("taken")
@@ -58,9 +72,57 @@ def test_every_right_is_used_and_none_is_missing(
         lambda: "finalizers" not in (client.get(tutorial) or {})["metadata"], "the tutorial's finalizer is taken off"
     )
 
-    assert used(log) == granted(recording)
-    refused = [entry["requestURI"] for entry in log.requests() if entry["responseStatus"]["code"] in {401, 403}]
-    assert refused == []
+
+def test_every_right_is_used_and_none_is_missing(
+    start_operator: StartOperator, namespace: Namespace, client: Client, recording: Recording, whole_audit: Audit
+) -> None:
+    """By all tests before, this one last: the audit log names just what the role grants, and nothing was refused."""
+    start_operator()
+    use_every_right(namespace, client)
+    assert used(whole_audit, USER) == granted(recording, OPERATOR_NAMESPACE)
+    assert whole_audit.refused() == []
+
+
+@pytest.fixture
+def second(
+    stack: AppliedStack,
+    namespace: Namespace,
+    client: Client,
+    control_plane: ControlPlane,
+    rates: RateServer,
+    tmp_path: Path,
+) -> Iterator[tuple[Recording, Operator]]:
+    """A second stack on the same cluster, whose operator serves the test's namespace and one more, not started."""
+    assert stack.references()
+    watched = [namespace.name, "kube-public"]
+    overrides = {"rates": [], "namespace": SECOND, "watchNamespaces": watched, "manageCrd": False}
+    recording = record("local", stack_file_values("local", overrides))
+    applied = AppliedStack(client, tmp_path / "second.json")
+    applied.apply(recording.manifests())
+    kubeconfig = control_plane.service_account_kubeconfig(SECOND, ACCOUNT, tmp_path / "second.kubeconfig")
+    operator = Operator(tmp_path, kubeconfig, operator_environment(recording, rates))
+    yield recording, operator
+    operator.stop()
+    applied.destroy()
+
+
+def test_rights_in_two_namespaces_are_enough_for_those_two(
+    second: tuple[Recording, Operator], namespace: Namespace, client: Client, audit: Callable[[], Audit]
+) -> None:
+    """The same verbs by Roles; nothing outside is read, nothing is refused, and nobody else's object is served."""
+    recording, operator = second
+    elsewhere = Namespace(client, "default")
+    log = audit()
+    operator.start()
+    outside = elsewhere.rate("outside")
+    use_every_right(namespace, client)
+    assert not any(manifest["kind"] == "ClusterRoleBinding" for manifest in recording.manifests())
+    assert used(log, SECOND_USER) == granted(recording, SECOND)
+    assert log.refused(SECOND_USER) == []
+    places = {entry["objectRef"].get("namespace") for entry in log.requests(SECOND_USER) if entry.get("objectRef")}
+    assert places == {namespace.name, "kube-public"}
+    assert elsewhere.ready("outside") == ("", "")
+    client.delete(outside)
 
 
 @pytest.mark.parametrize(

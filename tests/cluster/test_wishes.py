@@ -1,5 +1,6 @@
 """What a user can ask for beside a currency: a refresh now, a pause, another key, labels and annotations."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -34,6 +35,7 @@ def test_a_refresh_on_demand_brings_a_new_rate_and_is_acknowledged(
     namespace.wait()
     namespace.wait("another")
     rates.set_rate("USD", "1.1999")
+    eventually(lambda: time.monotonic() > rates.times["frankfurter"][-1] + 2.0, "the least interval has passed")
     ask(client, namespace, "please")
     eventually(lambda: answered(namespace) == "please", "it is acknowledged")
     assert namespace.get(NAME)["status"]["lastRefresh"]["time"].endswith("Z")
