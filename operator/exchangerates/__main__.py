@@ -88,8 +88,8 @@ async def _run(settings: Settings) -> None:
             await _prepare_crd(settings, namespaces[0], metrics)
             try:
                 await _watch_and_work(settings, controller, cluster, metrics)
-            except Exception:
-                logger.exception("the watches ended; they are started anew in %.0f s", START_AGAIN_S)
+            except Exception as error:  # noqa: BLE001 - whatever it is: Kopf has logged it with its traceback
+                logger.error("the watches ended (%s); they are started anew in %.0f s", error, START_AGAIN_S)  # noqa: TRY400
                 await asyncio.sleep(START_AGAIN_S)
             else:
                 return

@@ -49,9 +49,12 @@ def register(
 
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: object) -> None:
-        # Kopf gives tasks that it did not start five seconds to end by themselves.
-        work.cancel()
-        await asyncio.wait({work})
+        # Kopf gives tasks that it did not start five seconds to end by themselves. Where one watch has failed it leaves
+        # the others running, which would then wait for ever for the credentials of an operator that is no more.
+        watchers = {task for task in asyncio.all_tasks() if task.get_name().startswith("watcher for ")}
+        for task in {work, *watchers}:
+            task.cancel()
+        await asyncio.wait({work, *watchers})
 
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
