@@ -140,7 +140,7 @@ class ControlPlane:
             raise _PortTaken(component.name)
         raise LocalClusterError(
             f"{component.name} does not come up; its last lines:\n{component.tail()}\n"
-            f"The whole log is {component.log}. Run `localcluster down --purge` to begin anew."
+            f"The whole log is {component.log}. `down --purge` and `up` begin anew."
         )
 
     def _etcd_flags(self) -> list[str]:

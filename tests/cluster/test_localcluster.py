@@ -75,7 +75,7 @@ def test_up_ends_with_rates_and_a_second_one_changes_nothing(command: Command) -
     """The table of rates; then the same processes, and no object written."""
     output, messages = command.up()
     assert TABLE in output
-    assert "localcluster kubeconfig" in output
+    assert f"localcluster --state {command.state} kubeconfig" in output
     assert "stack applied without the Pulumi CLI (as asked): 12 objects, 12 changed" in messages
     assert "rates come from a stand-in (as asked)" in messages
     before = command.pids()
@@ -160,7 +160,7 @@ def test_without_a_cluster_the_next_step_is_told(command: Command, arguments: tu
     """Nothing is there: exit 1, and how to start."""
     code, output, messages = command.run(*arguments)
     assert (code, output) == (1, "")
-    assert "run localcluster up" in messages
+    assert f"run localcluster --state {command.state} up" in messages
 
 
 def test_a_control_plane_that_does_not_come_up_says_why(command: Command, tmp_path: Path) -> None:
