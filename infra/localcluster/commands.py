@@ -143,9 +143,8 @@ class LocalCluster:
             well = wait_until(ready, _RATES_WITHIN_S)
             print(f"\n{table(rows(client))}\n")
         if not well:
-            raise LocalClusterError(
-                f"not every rate is Ready after {_RATES_WITHIN_S:.0f} s; see `{command_line(self._state)} logs` for the cause"
-            )
+            logs = f"`{command_line(self._state)} logs`"
+            raise LocalClusterError(f"not every rate is Ready after {_RATES_WITHIN_S:.0f} s; see {logs} for the cause")
         self._print_next()
         return 0
 
