@@ -64,8 +64,8 @@ class LocalCluster:
         control_plane = self._existing()
         operator = OperatorProcess(self._state, control_plane)
         found = [*control_plane.healthy(), ("operator", operator.process.pid, operator.is_ready())]
-        if self._source.stand_in.pid is not None:
-            found.append(("rateserver", self._source.stand_in.pid, True))
+        if self._source.stand_in.is_wanted:
+            found.append(("rateserver", self._source.stand_in.pid, self._source.is_well()))
         for name, pid, well in found:
             print(f"{name:<25} {'well' if well else 'not well':<10} {'' if pid is None else f'process {pid}'}".rstrip())
         if not all(well for _, _, well in found):

@@ -83,6 +83,7 @@ class ControlPlane:
             LocalClusterError: A component does not come up; its last lines are in the text.
         """
         if all(well for _, _, well in self.healthy()):
+            self._write_kubeconfigs()  # somebody may have removed one
             return False
         self.stop()
         self._directory.mkdir(parents=True, exist_ok=True)
