@@ -72,6 +72,15 @@ def remembered_port(file: Path) -> int:
     raise LocalClusterError("no free port on 127.0.0.1")
 
 
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a loopback port."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 def command_line(state: Path = STATE) -> str:
     """Give the words that run this program on this cluster, as the user can type them."""
     uv, named = os.environ.get("UV", ""), "" if state == STATE else f" --state {shlex.quote(str(state))}"
