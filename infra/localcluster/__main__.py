@@ -29,7 +29,8 @@ def main() -> int:
     arguments = parser.parse_args()
     # Told to end by either signal, a build's compiler has to end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    cluster = commands.LocalCluster(arguments.state.resolve())
+    state = arguments.state.resolve()
+    cluster = commands.LocalCluster(state)
     try:
         return _run(cluster, arguments)
     except LocalClusterError as error:
@@ -38,11 +39,14 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write(
             "\nlocalcluster: interrupted; what was done is kept. "
-            f"`{command_line()} up` goes on from there, `{command_line()} down` stops what runs.\n"
+            f"`{command_line(state)} up` goes on from there, `{command_line(state)} down` stops what runs.\n"
         )
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        sys.stderr.write(f"localcluster: {error}\n")
+        return 1
 
 
 def _run(cluster: commands.LocalCluster, arguments: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from localcluster.pulumi_cli import PulumiStack, find_pulumi
 from localcluster.rate_source import RateSource
 from localcluster.rates import rows, table
 from localcluster.stack import AppliedStack
-from localcluster.workspace import alone, command_line, purge
+from localcluster.workspace import CONTROL_PLANE, alone, command_line, purge
 
 STACK: Final = "local"
 LOGS: Final = ("operator", "rateserver", *(program.name for program in PROGRAMS))
@@ -38,7 +38,7 @@ class LocalCluster:
 
     def __init__(self, state: Path) -> None:
         self._state = state
-        self._directory = state / "control-plane"
+        self._directory = state / CONTROL_PLANE
         self._source = RateSource(state)
 
     def up(self, *, stand_in: bool, without_pulumi: bool) -> int:
@@ -64,12 +64,12 @@ class LocalCluster:
         control_plane = self._existing()
         operator = OperatorProcess(self._state, control_plane)
         found = [*control_plane.healthy(), ("operator", operator.process.pid, operator.is_ready())]
-        if self._source.stand_in.pid is not None:
-            found.append(("rateserver", self._source.stand_in.pid, True))
+        if self._source.stand_in.is_wanted:
+            found.append(("rateserver", self._source.stand_in.pid, self._source.is_well()))
         for name, pid, well in found:
             print(f"{name:<25} {'well' if well else 'not well':<10} {'' if pid is None else f'process {pid}'}".rstrip())
         if not all(well for _, _, well in found):
-            report(f"`{command_line()} up` starts what does not run")
+            report(f"`{command_line(self._state)} up` starts what does not run")
             return 1
         with Client(control_plane.kubeconfig) as client:
             print(f"\n{table(rows(client))}")
@@ -80,7 +80,7 @@ class LocalCluster:
         directory = self._state if component in {"operator", "rateserver"} else self._directory
         log = directory / f"{component}.log"
         if not log.exists():
-            raise LocalClusterError(f"{component} has not run here; start it with `{command_line()} up`")
+            raise LocalClusterError(f"{component} has not run here; start it with `{command_line(self._state)} up`")
         with log.open(encoding="utf-8", errors="replace") as lines:
             shutil.copyfileobj(lines, sys.stdout)
         return 0
@@ -92,6 +92,9 @@ class LocalCluster:
 
     def down(self, *, purge_data: bool) -> int:
         """Stop everything that runs."""
+        if not self._state.exists():
+            report(f"there is no cluster in {self._state}")
+            return 0
         with alone(self._state):
             control_plane = ControlPlane(self._directory, Path())
             OperatorProcess(self._state, control_plane).process.stop()
@@ -106,7 +109,9 @@ class LocalCluster:
     def _existing(self) -> ControlPlane:
         control_plane = ControlPlane(self._directory, Path())
         if not control_plane.kubeconfig.exists():
-            raise LocalClusterError(f"there is no cluster in {self._state}; start one with `{command_line()} up`")
+            raise LocalClusterError(
+                f"there is no cluster in {self._state}; start one with `{command_line(self._state)} up`"
+            )
         return control_plane
 
     def _apply(
@@ -138,14 +143,13 @@ class LocalCluster:
             well = wait_until(ready, _RATES_WITHIN_S)
             print(f"\n{table(rows(client))}\n")
         if not well:
-            raise LocalClusterError(
-                f"not every rate is Ready after {_RATES_WITHIN_S:.0f} s; see `{command_line()} logs` for the cause"
-            )
+            logs = f"`{command_line(self._state)} logs`"
+            raise LocalClusterError(f"not every rate is Ready after {_RATES_WITHIN_S:.0f} s; see {logs} for the cause")
         self._print_next()
         return 0
 
     def _print_next(self) -> None:
-        me = command_line()
+        me = command_line(self._state)
         print("Try next:")
         print(f"  export KUBECONFIG=$({me} kubeconfig)")
         if shutil.which("kubectl") is None:

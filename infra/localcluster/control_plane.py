@@ -5,6 +5,7 @@ run.
 """
 
 import json
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from localcluster.errors import LocalClusterError
 from localcluster.kubeconfig import embedded, write_kubeconfig, write_private
 from localcluster.pki import SERVICE_RANGE, Pki
 from localcluster.processes import Process, wait_until
+from localcluster.workspace import is_free
 
 Report = Callable[[str], None]
 
@@ -54,13 +56,14 @@ class ControlPlane:
         self._directory = directory
         self._binaries = binaries
         self._pki = Pki(directory / "pki")
-        self._ports: dict[str, int] = {}
+        self._noted_ports = directory / "ports.json"
+        noted = self._noted_ports.read_text(encoding="utf-8") if self._noted_ports.exists() else "{}"
+        self._ports: dict[str, int] = json.loads(noted)
         self.kubeconfig = directory / "kubeconfig"
         self.audit_log = directory / "audit.log"
         self.components = tuple(
             Process(directory, name) for name in ("etcd", "kube-apiserver", "kube-controller-manager")
         )
-        self._load_ports()
 
     @property
     def server(self) -> str:
@@ -83,6 +86,7 @@ class ControlPlane:
             LocalClusterError: A component does not come up; its last lines are in the text.
         """
         if all(well for _, _, well in self.healthy()):
+            self._write_kubeconfigs()  # somebody may have removed one
             return False
         self.stop()
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -129,7 +133,9 @@ class ControlPlane:
 
     def _start(self, component: Process) -> None:
         binary = self._binaries / component.name
-        component.start([binary, *getattr(self, f"_{component.name.replace('-', '_')}_flags")()])
+        # etcd reads its flags from the environment too, and ends where both say something.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ETCD_")}
+        component.start([binary, *getattr(self, f"_{component.name.replace('-', '_')}_flags")()], environment)
 
         def settled() -> bool:
             return component.pid is None or self._is_well(component)
@@ -140,7 +146,7 @@ class ControlPlane:
             raise _PortTaken(component.name)
         raise LocalClusterError(
             f"{component.name} does not come up; its last lines:\n{component.tail()}\n"
-            f"The whole log is {component.log}. Run `localcluster down --purge` to begin anew."
+            f"The whole log is {component.log}. `down --purge` and `up` begin anew."
         )
 
     def _etcd_flags(self) -> list[str]:
@@ -203,14 +209,9 @@ class ControlPlane:
             user = {"client-certificate-data": embedded(certificate), "client-key-data": embedded(key)}
             write_kubeconfig(path, self.server, pki.authority, user)
 
-    def _load_ports(self) -> None:
-        noted = self._directory / "ports.json"
-        if noted.exists():
-            self._ports = json.loads(noted.read_text(encoding="utf-8"))
-
     def _choose_ports(self, report: Report, *, afresh: bool) -> None:
         """Keep the ports of the last time, so that kubeconfigs stay true, unless somebody else has them by now."""
-        taken = [name for name, port in self._ports.items() if not _is_free(port)]
+        taken = [name for name, port in self._ports.items() if not is_free(port)]
         if self._ports and not taken and not afresh:
             return
         if taken:
@@ -219,7 +220,7 @@ class ControlPlane:
         self._ports = {name: server.getsockname()[1] for name, server in zip(_PORTS, sockets, strict=True)}
         for server in sockets:
             server.close()
-        write_private(self._directory / "ports.json", json.dumps(self._ports))
+        write_private(self._noted_ports, json.dumps(self._ports))
 
     def _is_well(self, component: Process) -> bool:
         if component.pid is None or component.name not in self._ports:
@@ -244,11 +245,3 @@ class ControlPlane:
 
 class _PortTaken(Exception):
     """Another process took a port between its choice and its use."""
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True

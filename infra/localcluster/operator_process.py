@@ -53,9 +53,11 @@ class OperatorProcess:
         kubeconfig = self._control_plane.service_account_kubeconfig(
             namespace, account, self._state / "operator.kubeconfig"
         )
-        wanted = json.dumps({"environment": environment, "code": _code_version()}, sort_keys=True)
+        # It reads the kubeconfig at its start only: the API server's address may be another one by now.
+        reads = {"environment": environment, "code": _code_version(), "kubeconfig": kubeconfig.read_text("utf-8")}
+        wanted = json.dumps(reads, sort_keys=True)
         noted = self._state / "operator.running"
-        if self.process.pid is not None and noted.exists() and noted.read_text(encoding="utf-8") == wanted:
+        if noted.exists() and noted.read_text(encoding="utf-8") == wanted and self.is_ready():
             return False
         self.process.stop()
         port = remembered_port(self._state / "operator.port")

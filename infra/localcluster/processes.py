@@ -58,6 +58,11 @@ class Process:
             return None  # no file, or one that was cut short
         return pid if started and _start_time(pid) == started else None
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it was started and not stopped since; it may have ended by itself."""
+        return self._file.exists()
+
     def start(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
         """Start it in a session of its own, so that a Ctrl-C in this terminal does not reach it.
 

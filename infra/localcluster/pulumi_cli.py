@@ -1,7 +1,9 @@
 """Drives the stack with the Pulumi CLI, where that is on PATH, with its state in a directory of the cluster's own."""
 
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,9 +91,32 @@ class PulumiStack:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
         command = [self._pulumi, "--cwd", str(ROOT), "--non-interactive", *arguments]
-        ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
-        if ended.returncode != 0:
+        code = _wait_out(command, environment)
+        if code != 0:
+            unlock = (
+                f"PULUMI_BACKEND_URL={shlex.quote(environment['PULUMI_BACKEND_URL'])} PULUMI_CONFIG_PASSPHRASE= pulumi"
+            )
             raise LocalClusterError(
-                f"`pulumi {' '.join(arguments)}` ended with {ended.returncode}; what it said is above. "
+                f"`pulumi {' '.join(arguments)}` ended with {code}; what it said is above. Where it says that the "
+                f"stack is locked, and no pulumi is at work any more: `{unlock} cancel --yes --stack {self._stack}`. "
                 "`up --without-pulumi` applies the same objects without the CLI."
             )
+
+
+def _wait_out(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run a command to its end, also after a Ctrl-C: killed at work, the CLI leaves the stack locked and half noted.
+
+    In a session of its own it hears of each Ctrl-C once, from here: the first lets it end what it has begun, the
+    second makes it stop at once.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    with subprocess.Popen(command, env=dict(environment), stdin=subprocess.DEVNULL, start_new_session=True) as process:
+        while process.returncode is None:
+            try:
+                process.wait()
+            except KeyboardInterrupt as pressed:
+                interrupt = pressed
+                process.send_signal(signal.SIGINT)
+    if interrupt is not None:
+        raise interrupt
+    return process.returncode

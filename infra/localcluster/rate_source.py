@@ -41,16 +41,34 @@ class RateSource:
         Returns:
             The root addresses to use in place of the public ones, by rate provider; empty for the public ones.
         """
-        if self.stand_in.pid is None:
-            if not stand_in and _network_answers():
+        why = "as asked"
+        if not stand_in and self.stand_in.pid is not None:
+            why = "as before"
+        elif not stand_in:
+            if _network_answers():
+                self.stand_in.stop()
                 report("rates come from the network")
                 return {}
+            why = "the rate providers cannot be reached from here"
+        if self.stand_in.pid is None:
             self._start()
         announcement = self.stand_in.log.read_text(encoding="utf-8").strip()
-        why = "as asked" if stand_in else "the rate providers cannot be reached from here"
         report(f"rates come from a stand-in ({why}): {announcement}")
         port = self._port_file.read_text(encoding="utf-8")
         return {provider: f"http://127.0.0.1:{port}/{provider}" for provider in PROVIDERS}
+
+    def is_well(self) -> bool:
+        """Tell whether the stand-in answers."""
+        if self.stand_in.pid is None:
+            return False
+        with requests.Session() as session:
+            session.trust_env = False
+            try:
+                # A path that it does not know: no provider's calls are counted.
+                session.get(f"http://127.0.0.1:{self._port_file.read_text(encoding='utf-8')}/", timeout=_TIMEOUT_S)
+            except requests.RequestException:
+                return False
+        return True
 
     def _start(self) -> None:
         port = remembered_port(self._port_file)

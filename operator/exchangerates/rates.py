@@ -4,6 +4,7 @@ A rate is finite and positive or it is an error; a float never appears. This mod
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
@@ -15,6 +16,9 @@ SIGNIFICANT_DIGITS: Final = 10
 MAX_EXPONENT: Final = 30
 """A rate beyond 1e±30 is a provider's mistake, and its plain notation would be a wall of zeros."""
 
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
+"""What a bank prints. Python reads more than that as a number: `1_1172` is eleven thousand to it."""
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CROSS: Final = Context(prec=SIGNIFICANT_DIGITS, rounding=ROUND_HALF_EVEN)
 _ONE: Final = Decimal(1)
 
@@ -102,6 +106,8 @@ def parse_rate(value: object) -> Decimal:
     """
     if not isinstance(value, Decimal | str):
         raise ValueError(f"{type(value).__name__} is no rate")  # noqa: TRY004 - one kind of error for a caller to wrap
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise ValueError("not a number")
     try:
         rate = Decimal(value)
     except InvalidOperation:
@@ -122,6 +128,6 @@ def parse_date(value: object) -> dt.date:
     Raises:
         ValueError: It is not text of the form YYYY-MM-DD.
     """
-    if not isinstance(value, str) or len(value) != len("YYYY-MM-DD"):
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise ValueError("not a date of the form YYYY-MM-DD")
     return dt.date.fromisoformat(value)

@@ -63,13 +63,25 @@ def test_a_port_that_is_lost_between_choice_and_use_is_replaced(
     """It looked free, the component could not listen on it: all get others, and the kubeconfig says so."""
     own.stop()
     port = int(own.server.rpartition(":")[2])
-    monkeypatch.setattr("localcluster.control_plane._is_free", lambda _: True)
+    monkeypatch.setattr("localcluster.control_plane.is_free", lambda _: True)
     with socket.create_server(("127.0.0.1", port)):
         assert own.start(print)
         assert not own.server.endswith(f":{port}")
         with Client(own.kubeconfig) as client:
             assert client.server == own.server
             assert client.get(Reference("v1", "Namespace", "", "default"))
+
+
+def test_the_users_settings_of_another_etcd_are_not_taken_up(
+    own: ControlPlane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It ends where a variable and a flag say the same thing twice."""
+    own.stop()
+    monkeypatch.setenv("ETCD_NAME", "mine")
+    monkeypatch.setenv("ETCD_DATA_DIR", str(tmp_path / "mine"))
+    assert own.start(print)
+    assert set(pids(own)) == {"etcd", "kube-apiserver", "kube-controller-manager"}
+    assert not (tmp_path / "mine").exists()
 
 
 def test_a_service_accounts_kubeconfig_is_that_account(control_plane: ControlPlane, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.cluster.conftest import WITHIN_S
 from exchangerates.api import API_VERSION, KIND
 from localcluster.client import Client, Reference
 from localcluster.processes import wait_until
+from localcluster.workspace import is_free
 
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "operator", "rateserver")
 TABLE = """\
@@ -75,7 +76,7 @@ def test_up_ends_with_rates_and_a_second_one_changes_nothing(command: Command) -
     """The table of rates; then the same processes, and no object written."""
     output, messages = command.up()
     assert TABLE in output
-    assert "localcluster kubeconfig" in output
+    assert f"localcluster --state {command.state} kubeconfig" in output
     assert "stack applied without the Pulumi CLI (as asked): 12 objects, 12 changed" in messages
     assert "rates come from a stand-in (as asked)" in messages
     before = command.pids()
@@ -139,6 +140,44 @@ def test_up_mends_what_was_killed_and_keeps_the_data(command: Command) -> None:
     assert set(command.pids()) == set(COMPONENTS)
 
 
+def test_the_operator_follows_the_api_server_to_another_port(command: Command) -> None:
+    """Only the API server was killed: the operator, which goes on, must not stay with the old address."""
+    command.up()
+    kubeconfig = Path(command.run("kubeconfig")[1].strip())
+    with Client(kubeconfig) as client:
+        port = int(client.server.rpartition(":")[2])
+    os.kill(command.pids()["kube-apiserver"], signal.SIGKILL)
+    # The port is let go of by the last thread of the process, not by its first.
+    assert wait_until(lambda: is_free(port), WITHIN_S)
+    with socket.create_server(("127.0.0.1", port)):
+        command.up()
+        with Client(kubeconfig) as client:
+            metadata = {"name": "later", "namespace": "default"}
+            client.create({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {"currency": "CHF"}})
+            published = Reference("v1", "ConfigMap", "default", "later")
+            assert wait_until(lambda: client.get(published), WITHIN_S), command.run("logs")[1]
+
+
+def test_what_is_not_well_is_shown_and_mended(command: Command) -> None:
+    """An ended stand-in and an operator that hangs are no less missing than an API server; a lost kubeconfig too."""
+    command.up()
+    before = command.pids()
+    os.kill(before["rateserver"], signal.SIGKILL)
+    os.kill(before["operator"], signal.SIGSTOP)
+    try:
+        code, output, _ = command.run("status")
+        assert code == 1
+        assert re.search(r"^rateserver +not well$", output, re.MULTILINE)
+        assert re.search(rf"^operator +not well +process {before['operator']}$", output, re.MULTILINE)
+        Path(command.run("kubeconfig")[1].strip()).unlink()
+        output, _ = command.up()
+    finally:
+        if runs(before["operator"]):
+            os.kill(before["operator"], signal.SIGKILL)
+    assert TABLE in output
+    assert set(command.pids()) == set(COMPONENTS)
+
+
 def test_two_clones_at_once_have_two_clusters(command: Command, tmp_path: Path, binaries: Path) -> None:
     """Neither disturbs the other; a second command on the same cluster is told to wait."""
     other = Command(tmp_path / "other", binaries)
@@ -160,7 +199,7 @@ def test_without_a_cluster_the_next_step_is_told(command: Command, arguments: tu
     """Nothing is there: exit 1, and how to start."""
     code, output, messages = command.run(*arguments)
     assert (code, output) == (1, "")
-    assert "run localcluster up" in messages
+    assert f"run localcluster --state {command.state} up" in messages
 
 
 def test_a_control_plane_that_does_not_come_up_says_why(command: Command, tmp_path: Path) -> None:

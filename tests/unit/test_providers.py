@@ -171,6 +171,14 @@ def test_exchangeratesapi_refuses_what_is_no_table(status: int, body: bytes) -> 
         exchangeratesapi.parse(status, body, TODAY)
 
 
+def test_quotes_that_contradict_their_base_spoil_the_table() -> None:
+    """An envelope that says EUR around quotes against another currency would make every rate a wrong one."""
+    body = b'{"success":true,"base":"EUR","date":"2026-10-30","rates":{"EUR":%s,"USD":1.1172}}'
+    assert exchangeratesapi.parse(200, body % b"1.000000", TODAY).quote("EUR", "USD")
+    with pytest.raises(FetchError, match=r"EUR costs 0\.8951 EUR: the quotes are against another base"):
+        exchangeratesapi.parse(200, body % b"0.8951", TODAY)
+
+
 def test_two_different_quotes_for_one_currency_spoil_the_table() -> None:
     """Which one is right cannot be known."""
     row = '{"date":"2026-10-30","base":"EUR","quote":"USD","rate":%s}'

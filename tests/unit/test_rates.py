@@ -61,7 +61,7 @@ def test_a_missing_currency_gives_no_quote(base: str, currency: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["0", "-1", "NaN", "Infinity", "", "abc", "1e31", "1e-31", "1" * 40, None, 1.5, True, 2]
+    "value", ["0", "-1", "NaN", "Infinity", "", "abc", "1_1172", " 1.1", "1e31", "1e-31", "1" * 40, None, 1.5, True, 2]
 )
 def test_what_is_no_rate_is_refused(value: object) -> None:
     """Nor is a float ever taken."""
@@ -77,7 +77,9 @@ def test_a_small_rate_has_plain_notation() -> None:
     assert quote.rate == "0.0000001"
 
 
-@pytest.mark.parametrize("value", ["2024-6-28", "20240628", "2024-02-30", "2024-06-28T00:00:00Z", None, 5])
+@pytest.mark.parametrize(
+    "value", ["2024-6-28", "20240628", "2024-02-30", "2024-W26-5", "2024-06-28T00:00:00Z", None, 5]
+)
 def test_what_is_no_date_is_refused(value: object) -> None:
     """Only YYYY-MM-DD of a day that exists."""
     with pytest.raises(ValueError, match=r"\w"):

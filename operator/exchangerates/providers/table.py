@@ -27,12 +27,14 @@ def checked_table(provider: str, rows: Iterable[tuple[object, object, object]], 
             or not (currency.isascii() and currency.isupper())
         ):
             raise FetchError("a quote has no currency code")
-        if currency == BASE:
-            continue
         try:
             price = Price(parse_rate(rate), parse_date(date))
         except ValueError as error:
             raise FetchError(f"the quote for {currency} is not usable: {error}") from None
+        if currency == BASE:
+            if price.rate != 1:
+                raise FetchError(f"{BASE} costs {price.rate:f} {BASE}: the quotes are against another base")
+            continue
         if price.date > today + dt.timedelta(days=1):
             raise FetchError(f"the quote for {currency} is dated in the future")
         if currency in prices and prices[currency] != price:
