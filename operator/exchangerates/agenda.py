@@ -11,7 +11,7 @@ from typing import Final
 
 from exchangerates.api import Reason
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
-from exchangerates.schedule import Schedule
+from exchangerates.schedule import Schedule, backoff_s
 
 MAX_BACKOFF_S: Final = 300.0
 REFRESH_JITTER: Final = 0.05
@@ -84,6 +84,9 @@ class Agenda:
             self._memories[seen.key].refresh_at = 0.0
         elif seen.status == known.status:
             return True
+        else:
+            # Somebody else wrote the status, which is the operator's memory: what it says now is not to be trusted.
+            self._memories[seen.key].refresh_at = 0.0
         self._wake(seen.key)
         return True
 
@@ -124,13 +127,11 @@ class Agenda:
         memory.repairs = 0
         return True
 
-    def postpone(self, key: ObjectKey) -> None:
-        """Take up that an object's pass could not be made: it still is to look for a newer quote when it is `due`."""
-        self._memories[key].refresh_at = 0.0
-
-    def due(self, key: ObjectKey) -> None:
-        """Serve an object after the new and the changed ones."""
-        if key in self._memories:
+    def look_now(self, key: ObjectKey) -> None:
+        """Have an object look for a newer quote, after the new and the changed ones have been served."""
+        memory = self._memories.get(key)
+        if memory is not None:
+            memory.refresh_at = 0.0
             self.schedule.at(key, self.now())
             self.woken()
 
@@ -152,8 +153,7 @@ class Agenda:
             if memory.refresh_at == math.inf:
                 memory.refresh_at = now
             memory.failures += 1
-            backoff_s = min(2.0**memory.failures, MAX_BACKOFF_S)
-            due = now + backoff_s * random.uniform(0.75, 1.0)  # noqa: S311 - jitter, not a secret
+            due = now + backoff_s(memory.failures, 2.0, MAX_BACKOFF_S) * random.uniform(0.75, 1.0)  # noqa: S311 - jitter, not a secret
         else:
             memory.failures = 0
             if memory.refresh_at == 0.0:
@@ -174,7 +174,7 @@ class Agenda:
         if memory.repairs <= REPAIRS_AT_ONCE:
             self._wake(key)
             return
-        memory.repair_at = self.now() + min(2.0 ** (memory.repairs - REPAIRS_AT_ONCE), MAX_BACKOFF_S)
+        memory.repair_at = self.now() + backoff_s(memory.repairs - REPAIRS_AT_ONCE, 2.0, MAX_BACKOFF_S)
         self.schedule.at(key, memory.repair_at)
         self.woken()
 

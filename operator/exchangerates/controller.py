@@ -243,8 +243,8 @@ class Controller:
         try:
             outcome = await self.passes.reconcile(owner, self.clock(), refresh=refresh)
         except FetchUnderWay as waiting:
-            self.agenda.postpone(owner.key)
-            waiting.call.add_done_callback(lambda _: self.agenda.due(owner.key))
+            # Meanwhile a repair does with what is published: it waits for no rate provider.
+            waiting.call.add_done_callback(lambda _: self.agenda.look_now(owner.key))
             return None
         except ApiError as error:
             logger.warning("ExchangeRate %s: %s", owner.key, error)

@@ -28,6 +28,7 @@ from exchangerates.errors import (
     ReconcileError,
 )
 from exchangerates.rates import Quote, RateTable
+from exchangerates.schedule import backoff_s
 from exchangerates.spec import ExchangeRateSpec
 
 QUICK_TRIES: Final = 3
@@ -121,10 +122,10 @@ class Source:
 
     def _failed(self, error: FetchError, now: float) -> None:
         self.failures += 1
-        pause_s = patient_s = self.min_fetch_interval_s
+        pause_s = self.min_fetch_interval_s
+        patient_s = max(pause_s, backoff_s(self.failures, 2.0 * pause_s, MAX_PATIENT_PAUSE_S))
         if self.failures <= QUICK_TRIES and not isinstance(error, AccessRefused):
             pause_s = min(pause_s, 2.0**self.failures * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
-        patient_s = max(patient_s, min(patient_s * 2.0**self.failures, MAX_PATIENT_PAUSE_S))
         asked_s = min(error.retry_after_s or 0.0, MAX_RETRY_AFTER_S)
         self.error = error
         self._next_call, self._next_patient_call = now + max(pause_s, asked_s), now + max(patient_s, asked_s)

@@ -11,6 +11,13 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+_MOST_DOUBLINGS = 32
+"""More would change nothing, and a thousand overflow a float."""
+
+
+def backoff_s(times: int, first_s: float, most_s: float) -> float:
+    """Give the pause after something has failed this many times in a row: twice as long each time, up to a limit."""
+    return min(first_s * 2.0 ** min(times - 1, _MOST_DOUBLINGS), most_s)
 
 
 @dataclass(slots=True)

@@ -9,11 +9,12 @@ from tests.unit.world import Upstream, World, failing
 
 from exchangerates.controller import STUCK_AFTER_S
 from exchangerates.errors import ApiUnreachable
-from exchangerates.observed import ExchangeRate, ObjectKey
+from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
 
 FRIDAY = dt.date(2026, 10, 30)
 MAX_AGE_H = 168
 SOON_STALE = dt.datetime(2026, 10, 30, tzinfo=dt.UTC) + dt.timedelta(hours=MAX_AGE_H - 1.25)
+FRESH = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)
 OBJECTS = 200
 
 
@@ -61,7 +62,7 @@ def test_an_outage_is_told_once_per_object_and_only_when_rates_are_too_old(monke
 def test_what_nobody_foresaw_has_a_reason_and_is_tried_again_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     """One object's misfortune: the others are served, and it comes right by itself."""
     first, second = two_providers()
-    world = World(monkeypatch, SOON_STALE, first, second)
+    world = World(monkeypatch, FRESH, first, second)
     tries, real = 0, world.cluster.create_config_map
 
     async def create(body: Any) -> Any:  # noqa: ANN401
@@ -91,7 +92,7 @@ def test_what_nobody_foresaw_has_a_reason_and_is_tried_again_ever_more_rarely(mo
 
 def test_a_pass_that_never_ends_fails_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is named; the others are served all the same."""
-    world = World(monkeypatch, SOON_STALE, *two_providers())
+    world = World(monkeypatch, FRESH, *two_providers())
     real = world.cluster.create_config_map
 
     async def create(body: Any) -> Any:  # noqa: ANN401
@@ -115,7 +116,7 @@ def test_a_pass_that_never_ends_fails_liveness(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_stalled_dispatcher_fails_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every worker hangs, so that nothing is handed out any more; and a stalled list too."""
-    world = World(monkeypatch, SOON_STALE, *two_providers())
+    world = World(monkeypatch, FRESH, *two_providers())
 
     async def never(*_: object) -> Any:  # noqa: ANN401
         await asyncio.Event().wait()
@@ -136,7 +137,7 @@ def test_a_stalled_dispatcher_fails_liveness(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_outage_of_the_api_server_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither lists nor passes that fail for hours are a stall."""
-    world = World(monkeypatch, SOON_STALE, *two_providers())
+    world = World(monkeypatch, FRESH, *two_providers())
 
     async def down(*_: object, **__: object) -> Any:  # noqa: ANN401
         raise ApiUnreachable("no answer")
@@ -161,7 +162,7 @@ def test_an_outage_of_the_api_server_fails_nothing(monkeypatch: pytest.MonkeyPat
 
 def test_an_object_that_only_lists_show_is_served_and_tells_a_deaf_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within the resync interval; the watch that stays silent about it fails liveness, until it speaks."""
-    world = World(monkeypatch, SOON_STALE, *two_providers())
+    world = World(monkeypatch, FRESH, *two_providers())
 
     async def story() -> None:
         await asyncio.sleep(1.0)
@@ -180,7 +181,7 @@ def test_an_object_that_only_lists_show_is_served_and_tells_a_deaf_watch(monkeyp
 
 def test_an_object_that_is_gone_from_the_lists_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lost DELETED event makes no ConfigMap again, and costs nothing."""
-    world = World(monkeypatch, SOON_STALE, *two_providers())
+    world = World(monkeypatch, FRESH, *two_providers())
 
     async def story() -> None:
         world.cluster.add("gone", refreshInterval="1m")
@@ -194,6 +195,78 @@ def test_an_object_that_is_gone_from_the_lists_is_forgotten(monkeypatch: pytest.
         assert world.controller.agenda.reasons() == {}
 
     world.run(story())
+
+
+def test_a_repair_waits_for_no_rate_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a refresh waits for a slow answer, what is published serves; the answer comes in all the same."""
+    first, second = two_providers()
+    world = World(monkeypatch, FRESH, first, second)
+    key = ObjectKey("default", "rate")
+
+    async def story() -> None:
+        world.cluster.add("rate", refreshInterval="1m")
+        await asyncio.sleep(5.0)
+        first.delay_s, first.rates = 25.0, {"USD": "1.2"}
+        await asyncio.sleep(61.0)
+        assert first.calls == 2
+        gone = ConfigMap.from_body(world.cluster.maps.pop(key))
+        world.controller.watch_config_map("DELETED", {"metadata": _metadata(gone), "data": dict(gone.data)})
+        await asyncio.sleep(2.0)
+        assert world.cluster.maps[key]["data"]["rate"] == "1.1172"
+        await asyncio.sleep(25.0)
+        assert world.cluster.maps[key]["data"]["rate"] == "1.2"
+        assert (first.calls, second.calls) == (2, 0)
+
+    world.run(story())
+
+
+def test_a_rate_that_somebody_wrote_into_the_status_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked up in the table again, at once and without a call."""
+    first, second = two_providers()
+    world = World(monkeypatch, FRESH, first, second)
+    key = ObjectKey("default", "rate")
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        world.cluster.forge_status("rate", rate="999")
+        await asyncio.sleep(1.0)
+        assert world.cluster.rates[key]["status"]["rates"][0]["rate"] == "1.1172"
+        assert world.cluster.maps[key]["data"]["rate"] == "1.1172"
+        assert first.calls == 1
+
+    world.run(story())
+
+
+def test_more_than_a_thousand_failures_in_a_row_overflow_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a provider, in hours, and of an object, in days; both come right by themselves."""
+    first, second = (failing(upstream) for upstream in two_providers())
+    world = World(monkeypatch, FRESH, first, second)
+
+    async def story() -> None:
+        world.cluster.add("rate", maxAge="720h")
+        await asyncio.sleep(7 * 3600.0)
+        assert 1024 < first.calls <= 7 * 3600 / 20.0, "and never more often than the least interval allows"
+        first.error = None
+        await asyncio.sleep(60.0)
+        assert world.cluster.ready("rate") == "Published"
+
+        world.cluster.add("contender", maxAge="720h", target={"name": "rate"})
+        await asyncio.sleep(5 * 24 * 3600.0)
+        assert world.cluster.ready("contender") == "TargetConflict"
+        memory = world.controller.agenda.memory(ObjectKey("default", "contender"))
+        assert memory is not None
+        assert memory.failures > 1024
+        assert world.controller.problems() == []
+
+    world.run(story())
+
+
+def _metadata(seen: ConfigMap) -> dict[str, Any]:
+    """Give the metadata of a ConfigMap's last event."""
+    owner = {"kind": "ExchangeRate", "name": seen.owner_name, "uid": seen.owner_uid, "controller": True}
+    names = {"namespace": seen.key.namespace, "name": seen.key.name, "uid": seen.uid}
+    return {**names, "resourceVersion": str(seen.resource_version + 1), "ownerReferences": [owner]}
 
 
 async def _endless(_: str | None) -> Any:  # noqa: ANN401

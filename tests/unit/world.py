@@ -61,11 +61,11 @@ class Upstream:
     def __init__(self, name: str, date: dt.date, **rates: str) -> None:
         self.name, self.date, self.rates = name, date, rates
         self.calls = 0
+        self.delay_s = 0.0
         self.error: Exception | None = None
 
     def fetch(self) -> RateTable:
         """Answer one call."""
-        self.calls += 1
         if self.error is not None:
             raise self.error
         return RateTable(self.name, "EUR", {code: Price(Decimal(rate), self.date) for code, rate in self.rates.items()})
@@ -85,6 +85,12 @@ class MemoryCluster:
         """Create an ExchangeRate in the namespace `default`."""
         metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "generation": 1}
         self._store("rate", self.rates, {"metadata": metadata, "spec": {"currency": "USD", **spec}})
+
+    def forge_status(self, name: str, **entry: object) -> None:
+        """Write the first entry of an object's status as somebody else."""
+        held = self.rates[ObjectKey("default", name)]
+        status = {**held["status"], "rates": [{**held["status"]["rates"][0], **entry}]}
+        self._store("rate", self.rates, {**held, "status": status})
 
     def ready(self, name: str) -> str:
         """Give the reason of an object's Ready condition, empty where there is none."""
@@ -186,13 +192,19 @@ class World:
             try:
                 await story
             finally:
+                ended = work.done()
                 work.cancel()
                 await asyncio.wait({work})
+                if ended:
+                    work.result()
 
         run_fast(both())
 
 
 async def _at_once(call: Callable[[], RateTable]) -> RateTable:
+    upstream: Upstream = call.__self__  # type: ignore[attr-defined] # its fetch
+    upstream.calls += 1
+    await asyncio.sleep(upstream.delay_s)
     return call()
 
 
