@@ -110,12 +110,14 @@ class Agenda:
             self._repair(ObjectKey(seen.key.namespace, str(name)))
         return True
 
-    def lose_config_map(self, key: ObjectKey, uid: str) -> None:
-        """Take up that this very ConfigMap is gone."""
+    def lose_config_map(self, key: ObjectKey, uid: str) -> bool:
+        """Take up that this very ConfigMap is gone; False where it was not known."""
         known = self.observed.config_maps.get(key)
-        if known is not None and self.observed.drop_config_map(key, uid=uid) and known.owner_name is not None:
+        lost = self.observed.drop_config_map(key, uid=uid)
+        if lost and known is not None and known.owner_name is not None:
             self._repair(ObjectKey(key.namespace, known.owner_name))
         self._wake_contenders(key)
+        return lost
 
     def begin(self, key: ObjectKey) -> bool:
         """Begin an object's pass; True where it is to look for a newer quote. A wish that comes meanwhile stays."""

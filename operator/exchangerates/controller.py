@@ -1,8 +1,8 @@
 """The running operator: what was seen wakes the schedule, the schedule hands out keys, a few workers make passes.
 
 The watches only wake; lists are the truth. Both kinds are listed before anything is written and every resync interval
-after: what the watches have missed is found then. A watch is deaf that has not shown what a list showed when a later
-list succeeds.
+after: what the watches have missed is found then. A watch is deaf that shows nothing while lists bring news again and
+again: the operator's own, or Kopf's when it makes a watch anew.
 """
 
 import asyncio
@@ -14,16 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from exchangerates.agenda import Agenda, Memory
-from exchangerates.api import Reason
+from exchangerates.api import KIND, Reason
 from exchangerates.errors import ApiError, FetchUnderWay
+from exchangerates.hearing import Hearing
 from exchangerates.metrics import Metrics
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
 from exchangerates.reconcile import GONE, Outcome
 
 WORKERS: Final = 20
 """Passes that run at once; an API server's default priority level takes a multiple of it."""
-DEAF_AFTER_S: Final = 90.0
-"""How long a watch may take to show what a list has shown: Kopf itself makes a silent one anew after 70 s."""
 LIST_AGAIN_S: Final = 30.0
 """The pause after a list that failed, and after one that found what the watches have missed."""
 STUCK_AFTER_S: Final = 300.0
@@ -65,9 +64,7 @@ class Controller:
     agenda: Agenda = field(init=False)
     _running: dict[ObjectKey, float] = field(default_factory=dict)
     _passes: set[asyncio.Task[None]] = field(default_factory=set)
-    _unseen: dict[tuple[type, ObjectKey], tuple[int, float]] = field(default_factory=dict)
-    """What a list has shown and the watch not yet: resource version, and when it was listed first."""
-    _deaf: set[str] = field(default_factory=set)
+    _hearing: Hearing = field(default_factory=Hearing)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _beats: dict[str, float] = field(default_factory=dict)
 
@@ -77,25 +74,28 @@ class Controller:
     def watch_exchange_rate(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ExchangeRates' watch."""
         seen = ExchangeRate.from_body(body)
-        self._heard(ExchangeRate, seen.key, seen.resource_version)
         if event_type == "DELETED":
-            self.agenda.lose_exchange_rate(seen.key, seen.uid)
+            news = self.agenda.lose_exchange_rate(seen.key, seen.uid)
         else:
-            self.agenda.take_exchange_rate(seen)
+            news = self.agenda.take_exchange_rate(seen)
+        if news or event_type is not None:
+            self._judge(KIND, seen.key, event_type)
 
     def watch_config_map(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ConfigMaps' watch; a lost label comes as DELETED too."""
         seen = ConfigMap.from_body(body)
-        self._heard(ConfigMap, seen.key, seen.resource_version)
         if event_type == "DELETED":
-            self.agenda.lose_config_map(seen.key, seen.uid)
+            news = self.agenda.lose_config_map(seen.key, seen.uid)
         else:
-            self.agenda.take_config_map(seen)
+            news = self.agenda.take_config_map(seen)
+        if news or event_type is not None:
+            self._judge("ConfigMap", seen.key, event_type)
 
     async def run(self) -> None:
         """List, then work until cancelled; may be run again afterwards."""
         self.listed.clear()
         self._beats.clear()
+        self._hearing.begin()
         await self._first_list()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._resync_forever(), name="resync")
@@ -127,7 +127,7 @@ class Controller:
         stuck = [
             f"the pass over {key} does not end" for key, since in self._running.items() if now - since > STUCK_AFTER_S
         ]
-        return stalled + stuck + [f"the watch of {kind}s is deaf" for kind in sorted(self._deaf)]
+        return stalled + stuck + [f"the watch of {watch} is deaf" for watch in self._hearing.deaf()]
 
     def backlog(self) -> int:
         """Count the objects that wait to be served at once."""
@@ -158,7 +158,7 @@ class Controller:
         while True:
             self._beats["the resync"] = self._now()
             await asyncio.sleep(soon_s)
-            if not failed and not self._unseen:
+            if not failed and not self._hearing.in_doubt(self._now()):
                 await asyncio.sleep(self.resync_interval_s - soon_s)
             try:
                 await self._resync()
@@ -175,32 +175,25 @@ class Controller:
         rates = [seen for namespace in self.namespaces async for seen in self.lister.list_exchange_rates(namespace)]
         for listed_map in maps:
             if self.agenda.take_config_map(listed_map):
-                self._missed(ConfigMap, listed_map)
+                self._judge("ConfigMap", listed_map.key, None)
         for listed_rate in rates:
             if self.agenda.take_exchange_rate(listed_rate):
-                self._missed(ExchangeRate, listed_rate)
+                self._judge(KIND, listed_rate.key, None)
         for key in rates_before.keys() - {seen.key for seen in rates}:
             if self.agenda.lose_exchange_rate(key, rates_before[key]):
                 logger.info("ExchangeRate %s is gone and its DELETED event was lost", key)
+                self._judge(KIND, key, None)
         for key in maps_before.keys() - {seen.key for seen in maps}:
-            self.agenda.lose_config_map(key, maps_before[key])
-        self._judge_watches({ConfigMap: {seen.key for seen in maps}, ExchangeRate: {seen.key for seen in rates}})
+            if self.agenda.lose_config_map(key, maps_before[key]):
+                self._judge("ConfigMap", key, None)
 
-    def _missed(self, kind: type, seen: ExchangeRate | ConfigMap) -> None:
-        if self.listed.is_set():
-            self._unseen.setdefault((kind, seen.key), (seen.resource_version, self._now()))
-
-    def _judge_watches(self, listed: Mapping[type, set[ObjectKey]]) -> None:
-        """Take a watch for deaf where a whole list later it still has not shown what an earlier one has."""
-        self._unseen = {unseen: since for unseen, since in self._unseen.items() if unseen[1] in listed[unseen[0]]}
-        late = self._now() - DEAF_AFTER_S
-        self._deaf = {kind.__name__ for (kind, _), (_, since) in self._unseen.items() if since <= late}
-
-    def _heard(self, kind: type, key: ObjectKey, resource_version: int) -> None:
-        listed = self._unseen.get((kind, key))
-        if listed is not None and resource_version >= listed[0]:
-            del self._unseen[kind, key]
-            self._deaf.discard(kind.__name__)
+    def _judge(self, kind: str, key: ObjectKey, event_type: str | None) -> None:
+        """Judge a watch by an event of it, or by news that a list has brought: then the type is None."""
+        watch = f"{kind}s" if None in self.namespaces else f"{kind}s in {key.namespace}"
+        if event_type is not None:
+            self._hearing.heard(watch)
+        elif self.listed.is_set():
+            self._hearing.missed(watch, self._now())
 
     async def _next(self) -> ObjectKey:
         """Wait for the next key to serve."""

@@ -12,7 +12,7 @@ import pytest
 import requests
 from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
 
-from exchangerates.api import PLURAL
+from exchangerates.api import PLURAL, REFRESH_ANNOTATION
 from localcluster.client import Client
 from localcluster.processes import Process
 from localcluster.rateserver import Fault, RateServer
@@ -82,7 +82,7 @@ def test_prometheus_sees_objects_fetches_and_failures(
     query: Query, namespace: Namespace, client: Client, rates: RateServer
 ) -> None:
     """By reason and by provider; a gauge's series go with the objects that they count."""
-    namespace.rate("good")
+    good = namespace.rate("good")
     unknown = namespace.rate("unknown", currency="XXX")
     eventually(lambda: query("exchangerates_objects").get("ready=true,reason=Published") == 1.0, "one is published")
     eventually(lambda: query("exchangerates_objects").get("ready=false,reason=CurrencyNotSupported") == 1.0, "one not")
@@ -101,8 +101,7 @@ def test_prometheus_sees_objects_fetches_and_failures(
     eventually(
         lambda: "ready=false,reason=CurrencyNotSupported" not in query("exchangerates_objects"), "its series is gone"
     )
-    rates.fail("ecb", Fault.HTTP_500)
-    namespace.rate("pinned", provider="ecb", currency="GBP", base="XXX")
-    eventually(
-        lambda: query("exchangerates_provider_fetches_total").get("outcome=failure,provider=ecb", 0) >= 1.0, "failures"
-    )
+    rates.fail("frankfurter", Fault.HTTP_500)
+    client.patch(good, {"metadata": {"annotations": {REFRESH_ANNOTATION: "now"}}})
+    failures = "outcome=failure,provider=frankfurter"
+    eventually(lambda: query("exchangerates_provider_fetches_total").get(failures, 0) >= 1.0, "a failure is counted")

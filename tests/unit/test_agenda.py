@@ -113,7 +113,7 @@ def test_a_repair_that_was_put_off_is_not_forgotten(world: World) -> None:
     for version in range(2, 2 + REPAIRS_AT_ONCE):
         edited(version)
         assert not world.served()
-    world.agenda.take_exchange_rate(replace(RATE, resource_version=2, status={"rates": []}))
+    world.agenda.schedule.wake(KEY, world.now)
     assert not world.served(meanwhile=lambda: edited(90))
     assert world.idle()
     world.now += 3.0

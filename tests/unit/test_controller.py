@@ -160,21 +160,45 @@ def test_an_outage_of_the_api_server_fails_nothing(monkeypatch: pytest.MonkeyPat
     world.run(story())
 
 
-def test_an_object_that_only_lists_show_is_served_and_tells_a_deaf_watch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the resync interval; the watch that stays silent about it fails liveness, until it speaks."""
+def test_what_only_lists_show_is_served_and_tells_a_deaf_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the resync interval; where lists alone bring news, liveness fails, until the watch speaks."""
+    world = World(monkeypatch, FRESH, *two_providers())
+    deaf = ["the watch of ExchangeRates is deaf"]
+
+    async def story() -> None:
+        await asyncio.sleep(1.0)
+        show, world.cluster.watches = world.cluster.watches, lambda *_: None
+        world.cluster.add("first")
+        await asyncio.sleep(700.0)
+        assert world.cluster.ready("first") == "Published"
+        assert world.controller.problems() == [], "one miss is none: Kopf has made the watch anew by then"
+        world.cluster.add("second")
+        world.controller.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "second")])
+        assert world.controller.problems() == deaf, "what Kopf lists when it makes a watch anew is not the watch's word"
+        world.cluster.watches = show
+        world.cluster.add("third")
+        await asyncio.sleep(1.0)
+        assert world.controller.problems() == []
+
+    world.run(story())
+
+
+def test_a_watch_that_was_made_anew_in_time_is_not_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows what comes after the list that it was made with."""
     world = World(monkeypatch, FRESH, *two_providers())
 
     async def story() -> None:
         await asyncio.sleep(1.0)
+        show, world.cluster.watches = world.cluster.watches, lambda *_: None
+        world.cluster.add("missed")
+        world.controller.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed")])
+        world.cluster.watches = show
+        await asyncio.sleep(300.0)
+        world.controller.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed")])
         world.cluster.watches = lambda *_: None
-        world.cluster.add("silent")
-        await asyncio.sleep(700.0)
-        assert world.cluster.ready("silent") == "Published"
-        await asyncio.sleep(200.0)
-        assert "the watch of ExchangeRates is deaf" in world.controller.problems()
-        body = world.cluster.rates[ObjectKey("default", "silent")]
-        world.controller.watch_exchange_rate("MODIFIED", body)
-        assert "the watch of ExchangeRates is deaf" not in world.controller.problems()
+        world.cluster.add("missed-too")
+        world.controller.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed-too")])
+        assert world.controller.problems() == []
 
     world.run(story())
 
