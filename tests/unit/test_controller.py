@@ -59,6 +59,22 @@ def test_an_outage_is_told_once_per_object_and_only_when_rates_are_too_old(monke
     world.run(story())
 
 
+def test_a_new_rate_is_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events tell of transitions of Ready: ten days of new rates are ten writes of each kind and no event."""
+    first, second = two_providers()
+    world = World(monkeypatch, FRESH, first, second)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        for day in range(1, 11):
+            first.date, first.rates = FRIDAY + dt.timedelta(days=day), {"USD": f"1.{day}"}
+            await asyncio.sleep(24 * 3600.0)
+        assert world.cluster.writes == {"create": 1, "patch": 10, "status": 11}
+
+    world.run(story())
+
+
 def test_what_nobody_foresaw_has_a_reason_and_is_tried_again_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     """One object's misfortune: the others are served, and it comes right by itself."""
     first, second = two_providers()
