@@ -157,10 +157,14 @@ class Operator:
         except requests.RequestException:
             return ""
 
+    def metric(self, series: str) -> float:
+        """Give the value of a series of its metrics, 0 where there is none."""
+        lines = self.get("/metrics").splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{series} "))
+
     def passes(self, reason: str) -> float:
         """Count the passes that ended with a reason."""
-        series = f'exchangerates_reconciles_total{{reason="{reason}"}} '
-        return sum(float(line.removeprefix(series)) for line in self.get("/metrics").splitlines() if series in line)
+        return self.metric(f'exchangerates_reconciles_total{{reason="{reason}"}}')
 
 
 def operator_environment(recording: Recording, rates: RateServer) -> dict[str, str]:
