@@ -86,11 +86,19 @@ def recording() -> Recording:
 
 
 @pytest.fixture(scope="session")
-def stack(client: Client, recording: Recording, tmp_path_factory: pytest.TempPathFactory) -> AppliedStack:
-    """What the Pulumi program provisions, on the session's control plane."""
+def stack(
+    client: Client, recording: Recording, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AppliedStack]:
+    """What the Pulumi program provisions, on the session's control plane.
+
+    In the end, whatever the tests have made the operator do, it has used no right that it was not given.
+    """
     applied = AppliedStack(client, tmp_path_factory.mktemp("stack") / "applied.json")
     applied.apply(recording.manifests())
-    return applied
+    yield applied
+    log = Audit(control_plane.audit_log, whole=True)
+    assert log.refused() == []
+    assert log.used() <= granted(recording, OPERATOR_NAMESPACE)
 
 
 @pytest.fixture
@@ -283,6 +291,14 @@ class Audit:
             if entry["verb"] not in {"get", "list", "watch"}
         ]
 
+    def used(self, user: str = USER) -> set[tuple[str, str]]:
+        """Give resource and verb of a user's requests for objects."""
+        return {
+            ("/".join(filter(None, [found["resource"], found.get("subresource")])), entry["verb"])
+            for entry in self.requests(user)
+            if (found := entry.get("objectRef"))
+        }
+
     def refused(self, user: str = USER) -> list[str]:
         """Give a user's requests for which it had no rights.
 
@@ -296,18 +312,20 @@ class Audit:
         ]
 
 
+def granted(recording: Recording, namespace: str) -> set[tuple[str, str]]:
+    """Give resource and verb of every right that the Pulumi program gives to the operator."""
+    roles = [m for m in recording.manifests() if m["metadata"]["name"] == f"{namespace}:operator" and m.get("rules")]
+    assert roles
+    return {
+        (resource, verb)
+        for role in roles
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
 @pytest.fixture
 def audit(control_plane: ControlPlane) -> Callable[[], Audit]:
     """Begin to read the audit log."""
     return lambda: Audit(control_plane.audit_log)
-
-
-@pytest.fixture
-def whole_audit(control_plane: ControlPlane) -> Audit:
-    """Read the audit log from its beginning: what all tests so far have made the operator do."""
-    return Audit(control_plane.audit_log, whole=True)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of rights come last: they judge what all the others have made the operator do."""
-    items.sort(key=lambda item: item.path.name == "test_rights.py")

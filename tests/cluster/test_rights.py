@@ -13,6 +13,7 @@ from tests.cluster.conftest import (
     Operator,
     StartOperator,
     eventually,
+    granted,
     operator_environment,
 )
 
@@ -25,28 +26,6 @@ from localcluster.stack import AppliedStack
 
 SECOND = "second-operator"
 SECOND_USER = f"system:serviceaccount:{SECOND}:{ACCOUNT}"
-
-
-def granted(recording: Recording, namespace: str) -> set[tuple[str, str]]:
-    """Give resource and verb of every right that the Pulumi program gives to the operator."""
-    roles = [m for m in recording.manifests() if m["metadata"]["name"] == f"{namespace}:operator" and m.get("rules")]
-    assert roles
-    return {
-        (resource, verb)
-        for role in roles
-        for rule in role["rules"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-
-
-def used(log: Audit, user: str) -> set[tuple[str, str]]:
-    """Give resource and verb of every request that the operator made for an object."""
-    return {
-        ("/".join(filter(None, [found["resource"], found.get("subresource")])), entry["verb"])
-        for entry in log.requests(user)
-        if (found := entry.get("objectRef"))
-    }
 
 
 def use_every_right(namespace: Namespace, client: Client) -> None:
@@ -74,13 +53,18 @@ def use_every_right(namespace: Namespace, client: Client) -> None:
 
 
 def test_every_right_is_used_and_none_is_missing(
-    start_operator: StartOperator, namespace: Namespace, client: Client, recording: Recording, whole_audit: Audit
+    start_operator: StartOperator,
+    namespace: Namespace,
+    client: Client,
+    recording: Recording,
+    audit: Callable[[], Audit],
 ) -> None:
-    """By all tests before, this one last: the audit log names just what the role grants, and nothing was refused."""
+    """The audit log names just what the role grants, and nothing was refused."""
+    log = audit()
     start_operator()
     use_every_right(namespace, client)
-    assert used(whole_audit, USER) == granted(recording, OPERATOR_NAMESPACE)
-    assert whole_audit.refused() == []
+    assert log.used() == granted(recording, OPERATOR_NAMESPACE)
+    assert log.refused() == []
 
 
 @pytest.fixture
@@ -117,7 +101,7 @@ def test_rights_in_two_namespaces_are_enough_for_those_two(
     outside = elsewhere.rate("outside")
     use_every_right(namespace, client)
     assert not any(manifest["kind"] == "ClusterRoleBinding" for manifest in recording.manifests())
-    assert used(log, SECOND_USER) == granted(recording, SECOND)
+    assert log.used(SECOND_USER) == granted(recording, SECOND)
     assert log.refused(SECOND_USER) == []
     places = {entry["objectRef"].get("namespace") for entry in log.requests(SECOND_USER) if entry.get("objectRef")}
     assert places == {namespace.name, "kube-public"}
