@@ -84,6 +84,7 @@ def test_a_rotated_token_is_taken_up_while_watches_stay_open(
         operator = start_operator(KUBECONFIG=str(proxied))
         namespace.rate("before")
         namespace.wait("before")
+        eventually(lambda: proxy.opened >= 2, "both watches are open")
         log, opened = audit(), proxy.opened
         token_file.write_text(token_bound_to(client, "second"))
         client.delete(Reference("v1", "Secret", OPERATOR_NAMESPACE, "first"))

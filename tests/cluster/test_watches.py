@@ -54,6 +54,7 @@ def test_what_a_silently_cut_watch_misses_is_found_by_a_list(
     """A new object, a changed one and a deleted ConfigMap; the operator stays alive, and the watch comes back."""
     namespace.rate("before")
     namespace.wait("before")
+    eventually(lambda: proxy.opened >= 2, "both watches are open")
     opened = proxy.opened
     proxy.swallow_open()
     namespace.rate("while-cut")
