@@ -126,6 +126,7 @@ async def _watch_and_work(settings: Settings, controller: Controller, cluster: C
             stop_flag=stop,
         )
     finally:
+        cluster.disconnect()
         _end_on_signals()  # Kopf has put its own in their place
     if not work.cancelled():
         work.result()

@@ -36,6 +36,10 @@ class Cluster:
         self._session, self._server = session, server.rstrip("/")
         self._connected.set()
 
+    def disconnect(self) -> None:
+        """Let calls wait for the next session: this one is being closed."""
+        self._connected.clear()
+
     async def list_exchange_rates(self, namespace: str | None) -> AsyncIterator[ExchangeRate]:
         """List all ExchangeRates of a namespace, or of all, in pages."""
         async for item in self._list(_exchange_rates_path(namespace), {}):
