@@ -89,6 +89,8 @@ class Env(StrEnum):
     """Root addresses in place of the public ones, `name=url` comma-separated: `ecb=http://127.0.0.1:9000`."""
     EXCHANGERATESAPI_KEY = "EXCHANGERATES_EXCHANGERATESAPI_KEY"
     """The API key of the rate provider `exchangeratesapi`; required when it is in the chain."""
+    CA_FILE = "EXCHANGERATES_CA_FILE"
+    """A file with certificates, PEM, of private authorities to trust besides the public ones."""
     WATCH_NAMESPACES = "EXCHANGERATES_WATCH_NAMESPACES"
     """The namespaces to watch, comma-separated; empty means all."""
     INSTALL_CRD = "EXCHANGERATES_INSTALL_CRD"

@@ -1,6 +1,7 @@
 """The environment of the process, read once into a frozen value."""
 
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -82,6 +83,7 @@ class Settings:
         )
         if "exchangeratesapi" in providers and settings.exchangeratesapi_key is None:
             reader.mistake(Env.EXCHANGERATESAPI_KEY, "", "the API key: exchangeratesapi is one of the providers")
+        reader.certificates(Env.CA_FILE)
         reader.raise_mistakes()
         return settings
 
@@ -145,6 +147,15 @@ class _Reader:
             self.mistake(variable, value, "host:port, such as 0.0.0.0:8080")
             return "", 0
         return host.strip("[]"), int(port)
+
+    def certificates(self, variable: Env) -> None:
+        """Check the file now: `providers.http` reads it for each call."""
+        path = self.text(variable, "")
+        try:
+            if path:
+                ssl.create_default_context(cafile=path)
+        except OSError:
+            self.mistake(variable, path, "the path of a file with certificates in PEM form")
 
     def default(self, variable: Env, field_name: str, default: str) -> ExchangeRateSpec:
         """Read the default of one field of a spec, by the rules that objects have to keep."""

@@ -1,9 +1,13 @@
 """One HTTP GET to a rate provider, that cannot hang, flood memory, wander off, or tell a key.
 
-Errors are short texts without addresses: the key of one provider is part of the address.
+Errors are short texts without addresses: the key of one provider is part of the address. The way there comes from the
+environment: the proxies, as everywhere, from HTTPS_PROXY, HTTP_PROXY and NO_PROXY, and private certificate authorities
+from `api.Env.CA_FILE`.
 """
 
 import json
+import os
+import ssl
 import time
 from collections.abc import Mapping
 from decimal import Decimal
@@ -12,7 +16,10 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.util.ssl_ import create_urllib3_context
 
+from exchangerates.api import Env
 from exchangerates.errors import FetchError
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -35,7 +42,7 @@ def get(url: str, params: Mapping[str, str]) -> tuple[int, bytes]:
     """
     deadline = time.monotonic() + DEADLINE_S
     try:
-        with requests.Session() as session:
+        with _session() as session:
             for _ in range(MAX_REDIRECTS + 1):
                 with session.get(
                     url,
@@ -55,6 +62,33 @@ def get(url: str, params: Mapping[str, str]) -> tuple[int, bytes]:
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise FetchError(f"the connection failed ({type(error).__name__})") from None
     raise FetchError(f"more than {MAX_REDIRECTS} redirects")
+
+
+class _PrivateAuthorities(HTTPAdapter):
+    """Trusts the authorities of a context besides the public ones, which `requests` adds to it for each connection.
+
+    REQUESTS_CA_BUNDLE would have them trusted instead: a private first provider and a public fallback need both.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the library has it
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401 - as the library has it
+        contexts = {"ssl_context": self._context, "proxy_ssl_context": self._context}
+        return super().proxy_manager_for(proxy, **contexts, **kwargs)
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    if ca_file := os.environ.get(Env.CA_FILE):
+        context = create_urllib3_context()
+        context.load_verify_locations(ca_file)
+        session.mount("https://", _PrivateAuthorities(context))
+    return session
 
 
 def json_object(body: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
