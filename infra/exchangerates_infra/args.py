@@ -1,4 +1,8 @@
-"""The arguments of the component: frozen, and checked before they get here or by the API server."""
+"""The arguments of the component: frozen, typed, with a unit and a default each.
+
+The stack's config is checked before it gets here (`stack_config`); another program's values are checked by the API
+server and by the operator, which refuses settings that it cannot use when it starts.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +22,8 @@ class ImageArgs:
         platforms: What it is built for, such as `linux/amd64`; empty for the builder's own.
         builder: The name of a BuildKit builder; None for the default one.
         base_image: The base image in place of the Dockerfile's.
+        provenance: Whether the pushed image carries a record of how it was built.
+        sbom: The image that lists the pushed image's contents for it, or None for no such list.
     """
 
     ref: str | None = None
@@ -26,6 +32,8 @@ class ImageArgs:
     platforms: tuple[str, ...] = ()
     builder: str | None = None
     base_image: str | None = None
+    provenance: bool = False
+    sbom: str | None = None
 
 
 @dataclass(frozen=True)
@@ -34,13 +42,97 @@ class RateArgs:
 
     Attributes:
         name: Its name, also its ConfigMap's unless `spec` says otherwise.
-        namespace: Its namespace, which has to exist.
         spec: Its spec, as in the CRD.
+        namespace: Its namespace, which has to exist.
     """
 
     name: str
-    namespace: str
     spec: Mapping[str, Any]
+    namespace: str = "default"
+
+
+@dataclass(frozen=True)
+class CrdArgs:
+    """What becomes of the CustomResourceDefinition, which a cluster has once.
+
+    Attributes:
+        manage: Whether the component owns it, and with it the roles for people.
+        retain: Whether destroying leaves it, and with it the users' ExchangeRates.
+        protect: Whether Pulumi refuses to delete it.
+        provider: The Kubernetes provider that it is on; None for the component's own. One with
+            `upsert_existing_objects` takes up a CustomResourceDefinition that is there already.
+    """
+
+    manage: bool = True
+    retain: bool = False
+    protect: bool = False
+    provider: pulumi.ProviderResource | None = None
+
+
+@dataclass(frozen=True)
+class PodArgs:
+    """Where and how the operator's Pod runs.
+
+    Attributes:
+        labels: Labels of the Deployment and its Pod besides their own.
+        node_selector: Labels that its node must have.
+        tolerations: Taints that it tolerates, as in a Pod's spec.
+        priority_class: The name of its PriorityClass, or None.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    priority_class: str | None = None
+
+
+@dataclass(frozen=True)
+class EgressArgs:
+    """The way from the operator to the rate providers; calls to the API server never take it.
+
+    Attributes:
+        https_proxy: The proxy for `https://` addresses, such as `http://proxy.example.com:3128`, or None.
+        http_proxy: The same for `http://` addresses.
+        no_proxy: Hosts and domains that are reached directly, besides those of the cluster.
+        ca_bundle: Certificates, PEM, of private authorities that are trusted besides the public ones, or None.
+    """
+
+    https_proxy: str | None = None
+    http_proxy: str | None = None
+    no_proxy: tuple[str, ...] = ()
+    ca_bundle: str | None = None
+
+
+@dataclass(frozen=True)
+class NetworkPolicyArgs:
+    """A NetworkPolicy for the operator's Pod; it takes a network plugin that enforces it.
+
+    Attributes:
+        enabled: Whether there is one.
+        api_server_ports: The TCP ports of the API server, as Pods see it and behind its Service.
+    """
+
+    enabled: bool = False
+    api_server_ports: tuple[int, ...] = (443, 6443)
+
+
+@dataclass(frozen=True)
+class MonitoringArgs:
+    """Objects for the Prometheus Operator and Grafana, whose kinds the cluster has to know.
+
+    Attributes:
+        enabled: Whether there are a ServiceMonitor, a PrometheusRule and a dashboard.
+        labels: Labels by which the cluster's Prometheus selects the first two.
+        dashboard_labels: Labels by which Grafana's sidecar finds the dashboard's ConfigMap.
+        scrape_interval: Time between two scrapes, a Prometheus duration.
+        runbook_url: Where the alerts' runbook is; an alert adds its name as the fragment.
+    """
+
+    enabled: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    dashboard_labels: Mapping[str, str] = field(default_factory=lambda: {"grafana_dashboard": "1"})
+    scrape_interval: str = "30s"
+    runbook_url: str = "docs/runbook.md"
 
 
 @dataclass(frozen=True)
@@ -49,24 +141,44 @@ class OperatorArgs:
 
     Attributes:
         namespace: The operator's own namespace; the component creates it.
-        environment: The operator's settings, by the names of `exchangerates.api.Env`.
-        watch_namespaces: The namespaces that it serves and has rights in; empty for all.
+        base_currency: Base currency of ExchangeRates that name none, an ISO 4217 code.
+        providers: The chain of rate providers, first choice first; no other is enabled.
+        refresh_interval: How long ExchangeRates that name no interval use a quote, a Go duration from 1m to 720h.
+        max_age: Age of a quote after which it is stale, for ExchangeRates that name none, a Go duration from 1h up.
+        min_fetch_intervals: Least time between two calls, a Go duration by the name of a rate provider.
+        provider_urls: Root addresses in place of the public ones, by the name of a rate provider.
+        api_key: The API key of exchangeratesapi, or None; kept secret.
+        watch_namespaces: The namespaces that the operator serves and has rights in; empty for all.
+        log_level: DEBUG, INFO, WARNING or ERROR.
         rates: The ExchangeRates that the environment always has.
-        image: Where the image comes from.
-        api_key: The API key of exchangeratesapi, or None.
         wait_for_rates: Whether an update waits until the rates are Ready.
         wait_for_rollout: Whether an update waits until the Deployment is available.
-        manage_crd: Whether the component owns the CustomResourceDefinition.
-        retain_crd: Whether destroying leaves the CustomResourceDefinition and all ExchangeRates.
+        image: Where the image comes from.
+        crd: What becomes of the CustomResourceDefinition.
+        pod: Where and how the Pod runs.
+        egress: The way to the rate providers.
+        network_policy: The Pod's NetworkPolicy.
+        monitoring: Objects for Prometheus and Grafana.
+        kube_context: The kubeconfig context in the printed commands, or None for none.
     """
 
     namespace: str = "exchange-rate-operator"
-    environment: Mapping[str, str] = field(default_factory=dict)
+    base_currency: str = "EUR"
+    providers: tuple[str, ...] = ("frankfurter", "ecb")
+    refresh_interval: str = "1h"
+    max_age: str = "168h"
+    min_fetch_intervals: Mapping[str, str] = field(default_factory=dict)
+    provider_urls: Mapping[str, str] = field(default_factory=dict)
+    api_key: pulumi.Input[str] | None = field(default=None, repr=False)
     watch_namespaces: tuple[str, ...] = ()
+    log_level: str = "INFO"
     rates: tuple[RateArgs, ...] = ()
-    image: ImageArgs = field(default_factory=ImageArgs)
-    api_key: pulumi.Input[str] | None = None
     wait_for_rates: bool = True
     wait_for_rollout: bool = True
-    manage_crd: bool = True
-    retain_crd: bool = False
+    image: ImageArgs = field(default_factory=ImageArgs)
+    crd: CrdArgs = field(default_factory=CrdArgs)
+    pod: PodArgs = field(default_factory=PodArgs)
+    egress: EgressArgs = field(default_factory=EgressArgs)
+    network_policy: NetworkPolicyArgs = field(default_factory=NetworkPolicyArgs)
+    monitoring: MonitoringArgs = field(default_factory=MonitoringArgs)
+    kube_context: str | None = None

@@ -4,17 +4,18 @@ It leaves to others: the cluster, the registry, and the namespaces that Exchange
 """
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Namespace, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from exchangerates.api import API_VERSION, KIND
-from exchangerates_infra.args import OperatorArgs, RateArgs
+from exchangerates_infra.args import OperatorArgs
 from exchangerates_infra.crd import custom_resource_definition, people_roles
 from exchangerates_infra.image import operator_image
+from exchangerates_infra.monitoring import monitoring
+from exchangerates_infra.network import network_policy
 from exchangerates_infra.project import OPERATOR
+from exchangerates_infra.rates import exchange_rate
 from exchangerates_infra.rbac import operator_rights
-from exchangerates_infra.workload import api_key_secret, deployment
+from exchangerates_infra.workload import api_key_secret, ca_config_map, deployment, metrics_service
 
 _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
 
@@ -25,69 +26,92 @@ class ExchangeRateOperator(pulumi.ComponentResource):
     Everything is on the Kubernetes provider of `opts.providers`. Destroying takes the ExchangeRates first, then the
     Deployment, then the rest; the CRD takes the users' ExchangeRates along, and garbage collection their ConfigMaps.
 
+    The children's names begin with the component's: with `aliases=[pulumi.Alias(name="its-former-name")]` in `opts`, a
+    renamed component keeps all of them.
+
+    Args:
+        name: The component's logical name.
+        args: What the operator is made of; None for the defaults.
+        opts: Options; `providers` has to hold a Kubernetes provider.
+
     Attributes:
         namespace: The operator's own namespace.
         image: The reference of the image that runs.
         service_account: `namespace/name` of its ServiceAccount.
         exchange_rates: `namespace/name` of the environment's ExchangeRates.
+        show_rates: The command that shows the ExchangeRates.
+        show_logs: The command that shows the operator's log.
     """
 
     namespace: pulumi.Output[str]
     image: pulumi.Output[str]
     service_account: pulumi.Output[str]
     exchange_rates: pulumi.Output[list[str]]
+    show_rates: pulumi.Output[str]
+    show_logs: pulumi.Output[str]
 
-    def __init__(self, name: str, args: OperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: OperatorArgs | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("exchange-rate-operator:index:ExchangeRateOperator", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        args = args or OperatorArgs()
         namespace = Namespace(
-            f"{name}-namespace", metadata=ObjectMetaArgs(name=args.namespace, labels=_RESTRICTED), opts=child
+            f"{name}-namespace", metadata=ObjectMetaArgs(name=args.namespace, labels=_RESTRICTED), opts=_child(self)
         )
-        inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         account = ServiceAccount(
-            f"{name}-account", metadata=ObjectMetaArgs(name=OPERATOR, namespace=args.namespace), opts=inside
+            f"{name}-account",
+            metadata=ObjectMetaArgs(name=OPERATOR, namespace=args.namespace),
+            opts=_child(self, namespace),
         )
-        needs: list[pulumi.Resource] = operator_rights(name, account, args.namespace, args.watch_namespaces, child)
-        if args.manage_crd:
-            keep = pulumi.ResourceOptions(parent=self, retain_on_delete=args.retain_crd)
-            needs.append(custom_resource_definition(name, keep))
-            people_roles(name, args.namespace, child)
-        if args.api_key is not None:
-            needs.append(api_key_secret(name, args.namespace, args.api_key, inside))
-        image = operator_image(name, args.image, child)
-        workload = deployment(
-            name,
-            args,
-            image,
-            account.metadata.name,
-            pulumi.ResourceOptions(parent=self, depends_on=[*needs, namespace]),
-        )
+        needs = [namespace, *self._kind(name, args), *self._inside(name, args, namespace)]
+        needs += operator_rights(name, account, args.namespace, args.watch_namespaces, _child(self))
+        image = operator_image(name, args.image, _child(self))
+        workload = deployment(name, args, image, account.metadata.name, _child(self, *needs))
         # After the Deployment: destroyed in reverse, they go while the operator and their kind are still there.
-        after = pulumi.ResourceOptions(parent=self, depends_on=[workload, *needs])
         for rate in args.rates:
-            _exchange_rate(name, rate, after, wait=args.wait_for_rates)
-
+            exchange_rate(name, rate, _child(self, workload, *needs), wait=args.wait_for_rates)
         self.namespace = namespace.metadata.name
         self.image = pulumi.Output.from_input(image.ref)
         self.service_account = pulumi.Output.format("{0}/{1}", args.namespace, account.metadata.name)
+        self._tell(args)
+
+    def _kind(self, name: str, args: OperatorArgs) -> list[pulumi.Resource]:
+        """Register the CRD with the roles for people, where this component owns them."""
+        if not args.crd.manage:
+            return []
+        people_roles(name, args.namespace, _child(self))
+        return [custom_resource_definition(name, args.crd, self)]
+
+    def _inside(self, name: str, args: OperatorArgs, namespace: Namespace) -> list[pulumi.Resource]:
+        """Register what stands beside the Deployment in its namespace; give what it cannot start without."""
+        inside = _child(self, namespace)
+        metrics_service(name, args.namespace, inside)
+        if args.monitoring.enabled:
+            monitoring(name, args.namespace, args.monitoring, inside)
+        needs: list[pulumi.Resource] = []
+        if args.network_policy.enabled:
+            needs.append(network_policy(name, args, inside))
+        if args.api_key is not None:
+            needs.append(api_key_secret(name, args.namespace, args.api_key, inside))
+        if args.egress.ca_bundle is not None:
+            needs.append(ca_config_map(name, args.namespace, args.egress.ca_bundle, inside))
+        return needs
+
+    def _tell(self, args: OperatorArgs) -> None:
+        kubectl = f"kubectl --context {args.kube_context}" if args.kube_context else "kubectl"
         self.exchange_rates = pulumi.Output.from_input([f"{rate.namespace}/{rate.name}" for rate in args.rates])
+        self.show_rates = pulumi.Output.from_input(f"{kubectl} get exchangerates --all-namespaces")
+        self.show_logs = pulumi.Output.from_input(f"{kubectl} --namespace {args.namespace} logs deployment/{OPERATOR}")
         self.register_outputs(
             {
                 "namespace": self.namespace,
                 "image": self.image,
                 "serviceAccount": self.service_account,
                 "exchangeRates": self.exchange_rates,
+                "showRates": self.show_rates,
+                "showLogs": self.show_logs,
             }
         )
 
 
-def _exchange_rate(name: str, rate: RateArgs, opts: pulumi.ResourceOptions, *, wait: bool) -> CustomResource:
-    annotations = {"pulumi.com/waitFor": "condition=Ready"} if wait else None
-    return CustomResource(
-        f"{name}-rate-{rate.namespace}-{rate.name}",
-        api_version=API_VERSION,
-        kind=KIND,
-        metadata=ObjectMetaArgs(name=rate.name, namespace=rate.namespace, annotations=annotations),
-        spec=dict(rate.spec),
-        opts=opts,
-    )
+def _child(component: pulumi.Resource, *needs: pulumi.Resource) -> pulumi.ResourceOptions:
+    """Give the options of a child; the caller's are not merged in: their parent and protection are the component's."""
+    return pulumi.ResourceOptions(parent=component, depends_on=list(needs))

@@ -1,5 +1,6 @@
 """The CustomResourceDefinition, and what people may do with its objects."""
 
+from functools import cache
 from typing import Any, Final
 
 import pulumi
@@ -9,6 +10,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.rbac.v1 import ClusterRole, PolicyRuleArgs
 
 from exchangerates.api import CRD_NAME, GROUP, PLURAL
+from exchangerates_infra.args import CrdArgs
 from exchangerates_infra.project import ROOT
 
 CRD_FILE: Final = ROOT / "operator" / "exchangerates" / "crd.yaml"
@@ -16,20 +18,29 @@ _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
 
 
+@cache
 def definition() -> dict[str, Any]:
     """Give the CustomResourceDefinition from the operator's own file."""
     body: dict[str, Any] = yaml.safe_load(CRD_FILE.read_text(encoding="utf-8"))
     return body
 
 
-def custom_resource_definition(name: str, opts: pulumi.ResourceOptions) -> CustomResourceDefinition:
+def spec_fields() -> tuple[str, ...]:
+    """Give the names of the fields of an ExchangeRate's spec."""
+    schema = definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return tuple(schema["properties"]["spec"]["properties"])
+
+
+def custom_resource_definition(name: str, args: CrdArgs, parent: pulumi.Resource) -> CustomResourceDefinition:
     """Register the CRD; the provider has no awaiter for it, so it is told what to wait for."""
     wait = {"pulumi.com/waitFor": "condition=Established"}
     return CustomResourceDefinition(
         f"{name}-crd",
         metadata=ObjectMetaArgs(name=CRD_NAME, annotations=wait),
         spec=definition()["spec"],
-        opts=opts,
+        opts=pulumi.ResourceOptions(
+            parent=parent, provider=args.provider, retain_on_delete=args.retain, protect=args.protect
+        ),
     )
 
 

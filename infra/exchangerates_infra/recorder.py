@@ -43,6 +43,8 @@ class RecordedResource:
         depends_on: The urns of what it needs, in no order.
         protect: Whether it is protected.
         retain: Whether destroying leaves it.
+        delete_before_replace: Whether a replacement deletes it first.
+        aliases: Its former names.
     """
 
     type: str
@@ -55,6 +57,8 @@ class RecordedResource:
     depends_on: tuple[str, ...]
     protect: bool
     retain: bool
+    delete_before_replace: bool
+    aliases: tuple[str, ...]
 
     def manifest(self) -> dict[str, Any] | None:
         """Give the Kubernetes object, or None for another kind of resource."""
@@ -78,6 +82,14 @@ class Recording:
     def manifests(self) -> list[dict[str, Any]]:
         """Give the Kubernetes objects, in the order in which they can be applied."""
         return [manifest for resource in self.resources if (manifest := resource.manifest()) is not None]
+
+    def teardown(self) -> list[dict[str, Any]]:
+        """Give the Kubernetes objects that destroying removes, in the order in which they go."""
+        return [
+            manifest
+            for resource in reversed(self.resources)
+            if not resource.retain and (manifest := resource.manifest()) is not None
+        ]
 
 
 def stack_file_values(stack: str, overrides: Mapping[str, object] | None = None) -> dict[str, str]:
@@ -180,6 +192,8 @@ class _Recorder(pulumi_mocks.MockMonitor):
                     depends_on=tuple(sorted(request.dependencies)),
                     protect=request.protect,
                     retain=request.retainOnDelete,
+                    delete_before_replace=request.deleteBeforeReplace,
+                    aliases=tuple(alias.spec.name for alias in request.aliases),
                 )
             )
         return response

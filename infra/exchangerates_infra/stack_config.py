@@ -8,29 +8,28 @@ import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from exchangerates.api import PROVIDERS, Env
+from exchangerates.api import PROVIDERS
 from exchangerates.errors import InvalidSpec
 from exchangerates.spec import parse_duration, parse_spec
-from exchangerates_infra.args import ImageArgs, OperatorArgs, RateArgs
+from exchangerates_infra import stack_sections
+from exchangerates_infra.args import CrdArgs, OperatorArgs, RateArgs
 from exchangerates_infra.config_reader import EXAMPLE, ConfigReader
+from exchangerates_infra.crd import spec_fields
 from exchangerates_infra.project import PROJECT
 
 KEYS: Final = frozenset(
     {
         *("kubeContext", "kubeconfig", "namespace", "baseCurrency", "providers", "refreshInterval", "maxAge"),
         *("minFetchIntervals", "providerUrls", "watchNamespaces", "rates", "waitForRates", "waitForRollout", "image"),
-        *("logLevel", "manageCrd", "retainCrd", "exchangeratesapiKey"),
+        *("logLevel", "crd", "pod", "proxy", "caBundle", "networkPolicy", "monitoring", "exchangeratesapiKey"),
     }
 )
 _API_KEY: Final = "exchangeratesapiKey"
-_IMAGE_KEYS: Final = ("ref", "repository", "tag", "platforms", "builder", "baseImage")
-_SPEC_KEYS: Final = ("currency", "base", "provider", "refreshInterval", "maxAge", "target")
-_RATE_KEYS: Final = ("name", "namespace", *_SPEC_KEYS)
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -40,13 +39,15 @@ class StackConfig:
 
     Attributes:
         kube_context: The kubeconfig context of the stack's cluster.
-        kubeconfig: Path of the kubeconfig file, or None for the usual places.
-        operator: The component's arguments.
+        kubeconfig: The kubeconfig's path or its content, a secret then; None for the usual places.
+        operator: The component's arguments, without the providers.
+        adopt_crd: Whether a CustomResourceDefinition that is there already is taken up.
     """
 
     kube_context: str
-    kubeconfig: str | None
+    kubeconfig: pulumi.Input[str] | None
     operator: OperatorArgs
+    adopt_crd: bool
 
     @classmethod
     def parse(cls, values: Mapping[str, str], secrets: AbstractSet[str] = frozenset()) -> "StackConfig":
@@ -60,27 +61,17 @@ class StackConfig:
             StackConfigError: Anything is wrong.
         """
         reader = ConfigReader(values)
-        providers = reader.choices("providers", ["frankfurter", "ecb"], PROVIDERS)
         reader.unknown(KEYS)
         context = reader.text("kubeContext", "")
         if not context:
             reader.mistake(
                 "kubeContext", context, "the kubeconfig context of this stack's cluster (kubectl config get-contexts)"
             )
-        operator = OperatorArgs(
-            namespace=reader.dns_label("namespace", "exchange-rate-operator"),
-            environment=_environment(reader, providers),
-            watch_namespaces=tuple(reader.dns_labels("watchNamespaces")),
-            rates=_rates(reader, providers),
-            image=_image(reader),
-            api_key=_api_key(reader, needed="exchangeratesapi" in providers, encrypted=_API_KEY in secrets),
-            wait_for_rates=reader.boolean("waitForRates", default=True),
-            wait_for_rollout=reader.boolean("waitForRollout", default=True),
-            manage_crd=reader.boolean("manageCrd", default=True),
-            retain_crd=reader.boolean("retainCrd", default=False),
-        )
+        kubeconfig = _kubeconfig(reader, encrypted="kubeconfig" in secrets)
+        crd, adopt = stack_sections.crd(reader)
+        operator = _operator(reader, secrets, crd, context)
         reader.raise_mistakes()
-        return cls(context, reader.text("kubeconfig", "") or None, operator)
+        return cls(context, kubeconfig, operator, adopt)
 
 
 def stack_values() -> dict[str, str]:
@@ -111,20 +102,38 @@ def _api_key(reader: ConfigReader, *, needed: bool, encrypted: bool) -> pulumi.I
     return pulumi.Output.secret(key) if needed and key else None
 
 
-def _environment(reader: ConfigReader, providers: Sequence[str]) -> dict[str, str]:
-    """Give the operator's settings, sorted, so that a second run registers the same."""
-    intervals = reader.by_provider("minFetchIntervals", "a duration such as 8h", parse_duration)
-    urls = reader.by_provider("providerUrls", "an address such as https://rates.example.com", _check_url)
-    return {
-        Env.BASE: reader.field("baseCurrency", "base", "EUR"),
-        Env.LOG_LEVEL: reader.choice("logLevel", "INFO", _LOG_LEVELS),
-        Env.MAX_AGE: reader.field("maxAge", "maxAge", "168h"),
-        Env.MIN_FETCH_INTERVALS: ",".join(f"{name}={intervals[name]}" for name in sorted(intervals)),
-        Env.PROVIDERS: ",".join(providers),
-        Env.PROVIDER_URLS: ",".join(f"{name}={urls[name]}" for name in sorted(urls)),
-        Env.REFRESH_INTERVAL: reader.field("refreshInterval", "refreshInterval", "1h"),
-        Env.WATCH_NAMESPACES: ",".join(reader.dns_labels("watchNamespaces")),
-    }
+def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> pulumi.Input[str] | None:
+    """Give the kubeconfig's path, or its content, which is a secret."""
+    value = reader.text("kubeconfig", "")
+    if "\n" in value and not encrypted:
+        reader.mistake("kubeconfig", "(its content)", "its path, or set it with `pulumi config set --secret`")
+    return pulumi.Output.secret(value) if encrypted else value or None
+
+
+def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, context: str) -> OperatorArgs:
+    providers = reader.choices("providers", ["frankfurter", "ecb"], PROVIDERS)
+    return OperatorArgs(
+        namespace=reader.dns_label("namespace", "exchange-rate-operator"),
+        base_currency=reader.field("baseCurrency", "base", "EUR"),
+        providers=tuple(providers),
+        refresh_interval=reader.field("refreshInterval", "refreshInterval", "1h"),
+        max_age=reader.field("maxAge", "maxAge", "168h"),
+        min_fetch_intervals=reader.by_provider("minFetchIntervals", "a duration such as 8h", parse_duration),
+        provider_urls=reader.by_provider("providerUrls", "an address such as https://rates.example.com", _check_url),
+        api_key=_api_key(reader, needed="exchangeratesapi" in providers, encrypted=_API_KEY in secrets),
+        watch_namespaces=tuple(reader.dns_labels("watchNamespaces")),
+        log_level=reader.choice("logLevel", "INFO", _LOG_LEVELS),
+        rates=_rates(reader, providers),
+        wait_for_rates=reader.boolean("waitForRates", default=True),
+        wait_for_rollout=reader.boolean("waitForRollout", default=True),
+        image=stack_sections.image(reader),
+        crd=crd,
+        pod=stack_sections.pod(reader),
+        egress=stack_sections.egress(reader),
+        network_policy=stack_sections.network_policy(reader),
+        monitoring=stack_sections.monitoring(reader),
+        kube_context=context,
+    )
 
 
 def _rates(reader: ConfigReader, providers: Sequence[str]) -> tuple[RateArgs, ...]:
@@ -132,21 +141,9 @@ def _rates(reader: ConfigReader, providers: Sequence[str]) -> tuple[RateArgs, ..
     watched = reader.dns_labels("watchNamespaces")
     for index, entry in enumerate(reader.items("rates")):
         key = f"rates[{index}]"
-        if not isinstance(entry, dict) or not set(entry) <= set(_RATE_KEYS):
-            reader.mistake(key, entry, f"an object with keys of {', '.join(_RATE_KEYS)}")
+        rate = _rate(reader, key, entry, providers)
+        if rate is None:
             continue
-        spec = {name: entry[name] for name in _SPEC_KEYS if name in entry}
-        name = str(entry.get("name") or f"exchange-rate-{str(spec.get('currency')).lower()}")
-        rate = RateArgs(name, str(entry.get("namespace") or "default"), spec)
-        try:
-            parsed = parse_spec(name, spec, EXAMPLE)
-        except InvalidSpec as error:
-            reader.mistake(
-                f"{key}.{error.field}", spec.get(error.field.partition(".")[0]), str(error).partition(": ")[2]
-            )
-            continue
-        if parsed.provider is not None and parsed.provider not in providers:
-            reader.mistake(f"{key}.provider", parsed.provider, f"one of this stack's providers: {', '.join(providers)}")
         if watched and rate.namespace not in watched:
             reader.mistake(f"{key}.namespace", rate.namespace, f"one of watchNamespaces: {', '.join(watched)}")
         if any((rate.namespace, rate.name) == (other.namespace, other.name) for other in rates):
@@ -155,26 +152,22 @@ def _rates(reader: ConfigReader, providers: Sequence[str]) -> tuple[RateArgs, ..
     return tuple(rates)
 
 
-def _image(reader: ConfigReader) -> ImageArgs:
-    raw = reader.mapping("image")
-    if not set(raw) <= set(_IMAGE_KEYS):
-        reader.mistake("image", raw, f"an object with keys of {', '.join(_IMAGE_KEYS)}")
-        return ImageArgs()
-    platforms = raw.get("platforms") or []
-    texts = [raw[key] for key in _IMAGE_KEYS if key in raw and key != "platforms"]
-    if not isinstance(platforms, list) or not all(isinstance(text, str) for text in [*texts, *platforms]):
-        reader.mistake("image", raw, "text for every key, and a list of texts for platforms")
-        return ImageArgs()
-    if platforms and not raw.get("repository"):
-        reader.mistake("image.platforms", platforms, "a repository too: only a pushed image can have several platforms")
-    return ImageArgs(
-        ref=raw.get("ref"),
-        repository=raw.get("repository"),
-        tag=raw.get("tag") or "latest",
-        platforms=tuple(platforms),
-        builder=raw.get("builder"),
-        base_image=raw.get("baseImage"),
-    )
+def _rate(reader: ConfigReader, key: str, entry: Any, providers: Sequence[str]) -> RateArgs | None:  # noqa: ANN401 - JSON
+    """Check one entry by the rules that ExchangeRates have to keep; None where nothing can be made of it."""
+    known = ("name", "namespace", *spec_fields())
+    if not isinstance(entry, dict) or not entry.keys() <= set(known):
+        reader.mistake(key, entry, f"an object with keys of {', '.join(known)}")
+        return None
+    spec = {field: entry[field] for field in spec_fields() if field in entry}
+    name = str(entry.get("name") or f"exchange-rate-{str(spec.get('currency')).lower()}")
+    try:
+        parsed = parse_spec(name, spec, EXAMPLE)
+    except InvalidSpec as error:
+        reader.mistake(f"{key}.{error.field}", spec.get(error.field.partition(".")[0]), str(error).partition(": ")[2])
+        return None
+    if parsed.provider is not None and parsed.provider not in providers:
+        reader.mistake(f"{key}.provider", parsed.provider, f"one of this stack's providers: {', '.join(providers)}")
+    return RateArgs(name, spec, str(entry.get("namespace") or "default"))
 
 
 def _check_url(value: str) -> None:

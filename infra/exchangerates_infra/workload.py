@@ -1,16 +1,16 @@
-"""The operator's Deployment, with the Secret that holds its API key."""
+"""The operator's Deployment, with the Secret and the ConfigMap that it reads and the Service of its metrics."""
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
 from pulumi_kubernetes.core.v1 import (
     CapabilitiesArgs,
+    ConfigMap,
+    ConfigMapVolumeSourceArgs,
     ContainerArgs,
     ContainerPortArgs,
-    EnvVarArgs,
-    EnvVarSourceArgs,
     HTTPGetActionArgs,
     PodSecurityContextArgs,
     PodSpecArgs,
@@ -19,21 +19,27 @@ from pulumi_kubernetes.core.v1 import (
     ResourceRequirementsArgs,
     SeccompProfileArgs,
     Secret,
-    SecretKeySelectorArgs,
     SecurityContextArgs,
+    Service,
+    ServicePortArgs,
+    ServiceSpecArgs,
+    VolumeArgs,
+    VolumeMountArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from exchangerates.api import GROUP, Env
+from exchangerates.api import GROUP
 from exchangerates_infra.args import OperatorArgs
+from exchangerates_infra.environment import API_KEY, CA_DIRECTORY, CA_FILE, variables
 from exchangerates_infra.image import OperatorImage
 from exchangerates_infra.project import OPERATOR
 
 LABELS: Final = {"app.kubernetes.io/name": OPERATOR}
 PORT: Final = 8080
+PORT_NAME: Final = "http"
 UID: Final = 65532
-API_KEY: Final = "exchangeratesapi-key"
-"""The name of the Secret's entry."""
+_CA: Final = f"{OPERATOR}-ca"
+_SKIP: Final = {"pulumi.com/skipAwait": "true"}
 
 
 def api_key_secret(name: str, namespace: str, api_key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> Secret:
@@ -42,35 +48,52 @@ def api_key_secret(name: str, namespace: str, api_key: pulumi.Input[str], opts: 
     return Secret(f"{name}-api-key", metadata=metadata, string_data={API_KEY: api_key}, opts=opts)
 
 
+def ca_config_map(name: str, namespace: str, ca_bundle: str, opts: pulumi.ResourceOptions) -> ConfigMap:
+    """Register the ConfigMap with the private certificate authorities."""
+    metadata = ObjectMetaArgs(name=_CA, namespace=namespace)
+    return ConfigMap(f"{name}-ca", metadata=metadata, data={CA_FILE: ca_bundle}, opts=opts)
+
+
+def metrics_service(name: str, namespace: str, opts: pulumi.ResourceOptions) -> Service:
+    """Register the Service that Prometheus finds the metrics by. Nothing waits for its endpoints."""
+    return Service(
+        f"{name}-metrics",
+        metadata=ObjectMetaArgs(name=OPERATOR, namespace=namespace, labels=LABELS, annotations=_SKIP),
+        spec=ServiceSpecArgs(
+            type="ClusterIP",
+            selector=LABELS,
+            ports=[ServicePortArgs(name=PORT_NAME, port=PORT, target_port=PORT_NAME, protocol="TCP")],
+        ),
+        opts=opts,
+    )
+
+
 def deployment(
     name: str, args: OperatorArgs, image: OperatorImage, account: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> Deployment:
     """Register the Deployment: one replica, never two at once, within the restricted Pod Security standard."""
-    # Without a node it never becomes available, so neither an update nor a destroy may wait for it.
-    skip = None if args.wait_for_rollout else {"pulumi.com/skipAwait": "true"}
+    labels = {**args.pod.labels, **LABELS}
     return Deployment(
         f"{name}-deployment",
-        metadata=ObjectMetaArgs(name=OPERATOR, namespace=args.namespace, labels=LABELS, annotations=skip),
+        metadata=ObjectMetaArgs(
+            name=OPERATOR,
+            namespace=args.namespace,
+            labels=labels,
+            # Without a node it never becomes available, so neither an update nor a destroy may wait for it.
+            annotations=None if args.wait_for_rollout else _SKIP,
+        ),
         spec=DeploymentSpecArgs(
             replicas=1,
             strategy=DeploymentStrategyArgs(type="Recreate"),
+            # Without the stack's own labels: a selector cannot be changed.
             selector=LabelSelectorArgs(match_labels=LABELS),
             template=PodTemplateSpecArgs(
-                metadata=ObjectMetaArgs(labels=LABELS, annotations=_rolled_by(args, image)),
-                spec=PodSpecArgs(
-                    service_account_name=account,
-                    termination_grace_period_seconds=10,
-                    security_context=PodSecurityContextArgs(
-                        run_as_non_root=True,
-                        run_as_user=UID,
-                        run_as_group=UID,
-                        seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
-                    ),
-                    containers=[_container(args, image)],
-                ),
+                metadata=ObjectMetaArgs(labels=labels, annotations=_rolled_by(args, image) or None),
+                spec=_pod(args, image, account),
             ),
         ),
-        opts=opts,
+        # Never two operators: also where it moves to another namespace, the old one goes first.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
     )
 
 
@@ -80,25 +103,50 @@ def _rolled_by(args: OperatorArgs, image: OperatorImage) -> dict[str, pulumi.Inp
     if image.digest is not None:
         annotations[f"{GROUP}/image-digest"] = image.digest
     if args.api_key is not None:
-        annotations[f"{GROUP}/api-key-sha256"] = pulumi.Output.from_input(args.api_key).apply(
-            lambda key: hashlib.sha256(key.encode()).hexdigest()
-        )
+        annotations[f"{GROUP}/api-key-sha256"] = pulumi.Output.from_input(args.api_key).apply(_sha256)
+    if args.egress.ca_bundle is not None:
+        annotations[f"{GROUP}/ca-bundle-sha256"] = _sha256(args.egress.ca_bundle)
     return annotations
 
 
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _pod(args: OperatorArgs, image: OperatorImage, account: pulumi.Input[str]) -> PodSpecArgs:
+    ca = VolumeArgs(name="ca", config_map=ConfigMapVolumeSourceArgs(name=_CA))
+    return PodSpecArgs(
+        service_account_name=account,
+        termination_grace_period_seconds=10,
+        priority_class_name=args.pod.priority_class,
+        # None where they are empty: the API server drops what is empty, and each preview would show it anew.
+        node_selector=dict(args.pod.node_selector) or None,
+        tolerations=[_plain(toleration) for toleration in args.pod.tolerations] or None,
+        security_context=PodSecurityContextArgs(
+            run_as_non_root=True,
+            run_as_user=UID,
+            run_as_group=UID,
+            seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
+        ),
+        containers=[_container(args, image)],
+        volumes=[ca] if args.egress.ca_bundle else None,
+    )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - the SDK takes plain dicts in place of its own classes
+    return dict(value)
+
+
 def _container(args: OperatorArgs, image: OperatorImage) -> ContainerArgs:
-    environment = [EnvVarArgs(name=str(key), value=value) for key, value in sorted(args.environment.items()) if value]
-    if args.api_key is not None:
-        source = EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=OPERATOR, key=API_KEY))
-        environment.append(EnvVarArgs(name=str(Env.EXCHANGERATESAPI_KEY), value_from=source))
-    alive = HTTPGetActionArgs(path="/healthz", port="http")
-    ready = HTTPGetActionArgs(path="/readyz", port="http")
+    alive = HTTPGetActionArgs(path="/healthz", port=PORT_NAME)
+    ready = HTTPGetActionArgs(path="/readyz", port=PORT_NAME)
+    ca = VolumeMountArgs(name="ca", mount_path=CA_DIRECTORY, read_only=True)
     return ContainerArgs(
         name="operator",
         image=image.ref,
         image_pull_policy="IfNotPresent",
-        env=environment,
-        ports=[ContainerPortArgs(name="http", container_port=PORT)],
+        env=variables(args),
+        ports=[ContainerPortArgs(name=PORT_NAME, container_port=PORT)],
         # Two minutes to start: the operator itself gives up after one without its CRD.
         startup_probe=ProbeArgs(http_get=alive, period_seconds=2, failure_threshold=60),
         liveness_probe=ProbeArgs(http_get=alive, period_seconds=20, timeout_seconds=5),
@@ -111,4 +159,5 @@ def _container(args: OperatorArgs, image: OperatorImage) -> ContainerArgs:
             read_only_root_filesystem=True,
             capabilities=CapabilitiesArgs(drop=["ALL"]),
         ),
+        volume_mounts=[ca] if args.egress.ca_bundle else None,
     )

@@ -1,0 +1,110 @@
+"""Reads one of the stack's values that is an object, key by key; unknown keys are mistakes too."""
+
+import difflib
+import re
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from exchangerates_infra.config_reader import ConfigReader
+
+_LABEL_VALUE: Final = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?")
+_LABEL_KEY: Final = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_MAX_PORT: Final = 65535
+
+
+class Section:
+    """An object of the stack's values; a context manager that notes the keys that nobody asked for.
+
+    Args:
+        reader: Collects the mistakes.
+        key: The object's key in the stack's values.
+    """
+
+    def __init__(self, reader: ConfigReader, key: str) -> None:
+        self._reader = reader
+        self._key = key
+        self._values = reader.mapping(key)
+        self._known: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for key in sorted(self._values.keys() - set(self._known)):
+            near = difflib.get_close_matches(key, self._known, 1) or sorted(self._known)
+            self._reader.mistake(f"{self._key}.{key}", self._values[key], f"{' or '.join(near)}; there is no such key")
+
+    def has(self, key: str) -> bool:
+        """Tell whether the key has a value."""
+        return self._values.get(key) not in (None, "", [], {})
+
+    def mistake(self, key: str, write: str) -> None:
+        """Note a mistake of one key."""
+        self._reader.mistake(f"{self._key}.{key}", self._values.get(key), write)
+
+    def is_boolean(self, key: str) -> bool:
+        """Tell whether the key's value is a boolean."""
+        return self._values.get(key) in (True, False, "true", "false")
+
+    def boolean(self, key: str, *, default: bool) -> bool:
+        """Give a boolean."""
+        value = self._value(key, default)
+        if key in self._values and not self.is_boolean(key):
+            self.mistake(key, "true or false")
+        return value in (True, "true")
+
+    def text(self, key: str, pattern: str = r"(?s).+", write: str = "text") -> str | None:
+        """Give a text that matches a pattern, or None where there is none."""
+        value = self._value(key, None)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            self.mistake(key, write)
+            return None
+        return value
+
+    def texts(self, key: str, write: str, pattern: str = r".+") -> tuple[str, ...]:
+        """Give a list of texts that match a pattern."""
+        return tuple(self._all(key, lambda item: isinstance(item, str) and bool(re.fullmatch(pattern, item)), write))
+
+    def ports(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        """Give a list of TCP ports; an empty one means the default."""
+        ports = self._all(
+            key, lambda item: type(item) is int and 0 < item <= _MAX_PORT, "a list of ports such as [443, 6443]"
+        )
+        return tuple(ports) or default
+
+    def objects(self, key: str, write: str) -> tuple[dict[str, Any], ...]:
+        """Give a list of objects."""
+        return tuple(self._all(key, lambda item: isinstance(item, dict) and bool(item), write))
+
+    def labels(self, key: str) -> dict[str, str]:
+        """Give labels."""
+        value = self._value(key, {})
+        if not isinstance(value, dict) or not all(_is_label(name, text) for name, text in value.items()):
+            self.mistake(key, "an object of labels, each a text of at most 63 letters, digits, '-', '_' and '.'")
+            return {}
+        return value
+
+    def _all(self, key: str, valid: Callable[[Any], bool], write: str) -> list[Any]:
+        value = self._value(key, [])
+        if not isinstance(value, list) or not all(valid(item) for item in value):
+            self.mistake(key, write)
+            return []
+        return value
+
+    def _value(self, key: str, default: object) -> Any:  # noqa: ANN401 - JSON is what it is
+        self._known.append(key)
+        return self._values[key] if self.has(key) else default
+
+
+def _is_label(name: object, text: object) -> bool:
+    return (
+        isinstance(name, str)
+        and isinstance(text, str)
+        and bool(_LABEL_KEY.fullmatch(name))
+        and bool(_LABEL_VALUE.fullmatch(text))
+    )

@@ -1,0 +1,102 @@
+"""Writes what a stack provisions as plain YAML, for `kubectl apply` or a GitOps repository: no Pulumi, no cluster.
+
+    uv run python -m exchangerates_infra.manifests STACK --image REFERENCE [--directory DIRECTORY]
+
+The program itself is run and what it registers is written, the same that `pulumi up` would make. Secrets are left out,
+and how to make them is told.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from exchangerates.api import GROUP, KIND
+from exchangerates_infra.config_reader import StackConfigError
+from exchangerates_infra.environment import API_KEY
+from exchangerates_infra.project import PROJECT, ROOT
+from exchangerates_infra.recorder import record, stack_file_values
+
+PARTS: Final = ("crd.yaml", "operator.yaml", "rates.yaml")
+"""In the order in which they are applied: `kubectl` has to know the kind before it takes an object of it."""
+_KEY: Final = "exchangeratesapiKey"
+_PULUMI: Final = "pulumi.com/"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the manifests of a stack; give the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m exchangerates_infra.manifests", description=__doc__)
+    parser.add_argument("stack", help="the name of a stack file, Pulumi.<stack>.yaml")
+    parser.add_argument("--image", help="the operator's image, where the stack file has no image.ref")
+    parser.add_argument("--directory", type=Path, help=f"write {', '.join(PARTS)} there instead of one stream")
+    given = parser.parse_args(arguments)
+    if not (ROOT / f"Pulumi.{given.stack}.yaml").is_file():
+        stacks = ", ".join(sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")))
+        parser.error(f"there is no Pulumi.{given.stack}.yaml; the stacks are {stacks}")
+    overrides: dict[str, object] = {"image": {"ref": given.image}} if given.image else {}
+    try:
+        manifests = stack_manifests(given.stack, overrides)
+    except (StackConfigError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    _write(manifests, given.directory)
+    return 0
+
+
+def stack_manifests(stack: str, overrides: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Give the Kubernetes objects of a stack in the order in which they are applied, without Secrets.
+
+    Raises:
+        StackConfigError: The program refused the config.
+        ValueError: The stack would build its image.
+    """
+    values = stack_file_values(stack, overrides)
+    # The encrypted one is Pulumi's alone; what stands for it here goes into no output.
+    values[f"{PROJECT}:{_KEY}"] = "elsewhere"
+    recording = record(stack, values, secret_keys=(f"{PROJECT}:{_KEY}",))
+    if any(resource.type.startswith("docker-build:") for resource in recording.resources):
+        raise ValueError("this stack builds its image; name one that is there already, with --image REFERENCE")
+    return [_plain(manifest) for manifest in recording.manifests() if not _is_secret(manifest)]
+
+
+def _is_secret(manifest: Mapping[str, Any]) -> bool:
+    if manifest["kind"] != "Secret":
+        return False
+    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    sys.stderr.write(
+        f"The Secret {name} is left out; make it with\n  kubectl --namespace {namespace} create secret generic {name} "
+        f"--from-literal={API_KEY}=KEY\n"
+    )
+    return True
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a tree of JSON
+    """Leave out what only Pulumi reads, and the hash of a key that is not known here."""
+    if isinstance(value, dict):
+        kept = {key: _plain(child) for key, child in value.items() if not _is_pulumis(key)}
+        return {key: child for key, child in kept.items() if key != "annotations" or child}
+    return [_plain(child) for child in value] if isinstance(value, list) else value
+
+
+def _is_pulumis(key: str) -> bool:
+    return key.startswith(_PULUMI) or key == f"{GROUP}/api-key-sha256"
+
+
+def _write(manifests: Iterable[dict[str, Any]], directory: Path | None) -> None:
+    parts: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
+    for manifest in manifests:
+        kinds = {"CustomResourceDefinition": "crd.yaml", KIND: "rates.yaml"}
+        parts[kinds.get(manifest["kind"], "operator.yaml")].append(manifest)
+    if directory is None:
+        yaml.safe_dump_all([manifest for part in PARTS for manifest in parts[part]], sys.stdout, sort_keys=False)
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        (directory / part).write_text(yaml.safe_dump_all(parts[part], sort_keys=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

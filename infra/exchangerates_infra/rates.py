@@ -1,0 +1,25 @@
+"""The ExchangeRates that an environment always has."""
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from exchangerates.api import API_VERSION, KIND
+from exchangerates_infra.args import RateArgs
+
+
+def exchange_rate(name: str, rate: RateArgs, opts: pulumi.ResourceOptions, *, wait: bool) -> CustomResource:
+    """Register an ExchangeRate; an update waits until it is Ready, which a suspended one never is."""
+    awaited = wait and not rate.spec.get("suspend", False)
+    return CustomResource(
+        f"{name}-rate-{rate.namespace}-{rate.name}",
+        api_version=API_VERSION,
+        kind=KIND,
+        metadata=ObjectMetaArgs(
+            name=rate.name,
+            namespace=rate.namespace,
+            annotations={"pulumi.com/waitFor": "condition=Ready"} if awaited else None,
+        ),
+        spec=dict(rate.spec),
+        opts=opts,
+    )

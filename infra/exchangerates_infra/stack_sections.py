@@ -1,0 +1,122 @@
+"""The stack's values that are objects: image, CRD, Pod, way out, NetworkPolicy and monitoring."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from exchangerates_infra.args import (
+    CrdArgs,
+    EgressArgs,
+    ImageArgs,
+    MonitoringArgs,
+    NetworkPolicyArgs,
+    PodArgs,
+)
+from exchangerates_infra.config_reader import ConfigReader
+from exchangerates_infra.config_section import Section
+
+SBOM_GENERATOR: Final = "docker/buildkit-syft-scanner:stable-1"
+"""What lists an image's contents where the stack names no other: BuildKit's own default."""
+_REPOSITORY: Final = r"(localhost|[a-z0-9\-]+:[0-9]+|[a-z0-9\-]+(\.[a-z0-9\-]+)+(:[0-9]+)?)(/[a-z0-9._\-]+)+"
+"""With the registry's host: without one, the built image has no reference by digest."""
+_PLATFORM: Final = r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?"
+_TOLERATION_KEYS: Final = {"key", "operator", "value", "effect", "tolerationSeconds"}
+
+
+def image(reader: ConfigReader) -> ImageArgs:
+    """Read where the image comes from."""
+    with Section(reader, "image") as section:
+        args = ImageArgs(
+            ref=section.text("ref", r"\S+", "a reference such as registry.example.com/operator@sha256:..."),
+            repository=section.text(
+                "repository", _REPOSITORY, "registry and repository without a tag, such as docker.io/team/operator"
+            ),
+            tag=section.text("tag", r"[\w][\w.\-]{0,127}", "a tag such as latest") or "latest",
+            platforms=section.texts("platforms", "a list of platforms such as linux/amd64", _PLATFORM),
+            builder=section.text("builder", r"\S+", "the name of a BuildKit builder (docker buildx ls)"),
+            base_image=section.text("baseImage", r"\S+", "the reference of an image with Python and pip"),
+            provenance=section.boolean("provenance", default=False),
+            sbom=_sbom(section),
+        )
+        for key in ("platforms", "provenance", "sbom"):
+            if section.has(key) and getattr(args, key) and args.repository is None and args.ref is None:
+                section.mistake(key, "a repository too: only a pushed image can have it")
+    return args
+
+
+def _sbom(section: Section) -> str | None:
+    if section.is_boolean("sbom"):
+        return SBOM_GENERATOR if section.boolean("sbom", default=False) else None
+    return section.text("sbom", r"\S+", "true, false, or the reference of an image that generates it")
+
+
+def crd(reader: ConfigReader) -> tuple[CrdArgs, bool]:
+    """Read what becomes of the CRD, and whether one that is there already is taken up."""
+    with Section(reader, "crd") as section:
+        args = CrdArgs(
+            manage=section.boolean("manage", default=True),
+            retain=section.boolean("retain", default=False),
+            protect=section.boolean("protect", default=False),
+        )
+        # What a destroy leaves on purpose, the next update takes up again.
+        adopt = section.boolean("adopt", default=args.retain)
+    return args, adopt
+
+
+def pod(reader: ConfigReader) -> PodArgs:
+    """Read where and how the Pod runs."""
+    with Section(reader, "pod") as section:
+        tolerations = section.objects("tolerations", "a list of tolerations as in a Pod's spec")
+        for toleration in tolerations:
+            if not toleration.keys() <= _TOLERATION_KEYS:
+                section.mistake("tolerations", f"tolerations with keys of {', '.join(sorted(_TOLERATION_KEYS))}")
+        return PodArgs(
+            labels=section.labels("labels"),
+            node_selector=section.labels("nodeSelector"),
+            tolerations=tolerations,
+            priority_class=section.text("priorityClassName", r"[a-z0-9][a-z0-9.\-]*", "the name of a PriorityClass"),
+        )
+
+
+def egress(reader: ConfigReader) -> EgressArgs:
+    """Read the way to the rate providers."""
+    bundle = reader.text("caBundle", "") or None
+    if bundle and "-----BEGIN CERTIFICATE-----" not in bundle:
+        reader.mistake("caBundle", bundle[:40], "certificates in PEM form, -----BEGIN CERTIFICATE----- and so on")
+    with Section(reader, "proxy") as section:
+        return EgressArgs(
+            https_proxy=_proxy(section, "https"),
+            http_proxy=_proxy(section, "http"),
+            no_proxy=section.texts("exceptions", "a list of hosts and domains such as .example.com", r"[^\s,]+"),
+            ca_bundle=bundle,
+        )
+
+
+def _proxy(section: Section, key: str) -> str | None:
+    value = section.text(key, r"https?://[^\s,/]+/?", "an address such as http://proxy.example.com:3128")
+    if value and "@" in urlsplit(value).netloc:
+        section.mistake(key, "an address without a password: it would stand in the Deployment for all to read")
+        return None
+    return value
+
+
+def network_policy(reader: ConfigReader) -> NetworkPolicyArgs:
+    """Read the NetworkPolicy."""
+    with Section(reader, "networkPolicy") as section:
+        return NetworkPolicyArgs(
+            enabled=section.boolean("enabled", default=False),
+            api_server_ports=section.ports("apiServerPorts", NetworkPolicyArgs().api_server_ports),
+        )
+
+
+def monitoring(reader: ConfigReader) -> MonitoringArgs:
+    """Read what is there for Prometheus and Grafana."""
+    defaults = MonitoringArgs()
+    with Section(reader, "monitoring") as section:
+        return MonitoringArgs(
+            enabled=section.boolean("enabled", default=False),
+            labels=section.labels("labels"),
+            dashboard_labels=section.labels("dashboardLabels") or defaults.dashboard_labels,
+            scrape_interval=section.text("scrapeInterval", r"([0-9]+(m|s))+", "a duration such as 30s or 1m")
+            or defaults.scrape_interval,
+            runbook_url=section.text("runbookUrl", r"\S+", "an address") or defaults.runbook_url,
+        )
