@@ -41,13 +41,14 @@ class Section:
         """Tell whether the key has a value."""
         return self._values.get(key) not in (None, "", [], {})
 
-    def mistake(self, key: str, write: str) -> None:
-        """Note a mistake of one key."""
-        self._reader.mistake(f"{self._key}.{key}", self._values.get(key), write)
+    def mistake(self, key: str, write: str, shown: str | None = None) -> None:
+        """Note a mistake of one key; `shown` stands for a value that nobody may read."""
+        self._reader.mistake(f"{self._key}.{key}", shown or self._values.get(key), write)
 
     def is_boolean(self, key: str) -> bool:
         """Tell whether the key's value is a boolean."""
-        return self._values.get(key) in (True, False, "true", "false")
+        value = self._values.get(key)
+        return isinstance(value, bool) or value in ("true", "false")
 
     def boolean(self, key: str, *, default: bool) -> bool:
         """Give a boolean."""

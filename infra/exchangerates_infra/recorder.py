@@ -12,59 +12,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 from pulumi.runtime import mocks as pulumi_mocks
-from pulumi.runtime import rpc
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
+from exchangerates_infra.mock_monitor import Echo, RecordedResource, RecordingMonitor
 from exchangerates_infra.project import PROJECT, ROOT
-
-_KUBERNETES: Final = "kubernetes:"
-
-
-@dataclass(frozen=True)
-class RecordedResource:
-    """One resource as the program registered it.
-
-    Attributes:
-        type: Its type token.
-        name: Its logical name.
-        urn: Its address in the stack.
-        inputs: Its inputs, plain values; secrets are opened.
-        secrets: The paths of inputs that were secret.
-        parent: Its parent's urn.
-        provider: The reference of its Kubernetes (or other) provider, empty for none named.
-        depends_on: The urns of what it needs, in no order.
-        protect: Whether it is protected.
-        retain: Whether destroying leaves it.
-        delete_before_replace: Whether a replacement deletes it first.
-        aliases: Its former names.
-    """
-
-    type: str
-    name: str
-    urn: str
-    inputs: Mapping[str, Any]
-    secrets: tuple[str, ...]
-    parent: str
-    provider: str
-    depends_on: tuple[str, ...]
-    protect: bool
-    retain: bool
-    delete_before_replace: bool
-    aliases: tuple[str, ...]
-
-    def manifest(self) -> dict[str, Any] | None:
-        """Give the Kubernetes object, or None for another kind of resource."""
-        if not self.type.startswith(_KUBERNETES):
-            return None
-        return {"apiVersion": self.inputs["apiVersion"], "kind": self.inputs["kind"], **self.inputs}
 
 
 @dataclass(frozen=True)
@@ -113,9 +72,17 @@ def stack_file_values(stack: str, overrides: Mapping[str, object] | None = None)
 
 
 def record(stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...] = ()) -> Recording:
-    """Run the program once for a stack.
+    """Run this project's program once for a stack; as `record_program` otherwise."""
+    return record_program(ROOT / "infra", stack, values, secret_keys=secret_keys)
+
+
+def record_program(
+    program: Path, stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...] = ()
+) -> Recording:
+    """Run a program once for a stack.
 
     Args:
+        program: A file, or a directory with a `__main__.py`.
         stack: The stack's name.
         values: Config as text by full key, such as `stack_file_values` gives.
         secret_keys: The full keys whose values are secret.
@@ -124,7 +91,7 @@ def record(stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...
         StackConfigError: The program refused the config.
         Exception: Whatever else the program raises.
     """
-    recorder = _Recorder()
+    recorder = RecordingMonitor()
     loops: list[asyncio.AbstractEventLoop] = []
 
     def give_loop() -> None:
@@ -132,90 +99,30 @@ def record(stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...
         loops.append(asyncio.new_event_loop())
         asyncio.set_event_loop(loops[-1])
 
+    def run_once() -> None:
+        runpy.run_path(str(program), run_name="__main__")
+
     async def run() -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(initializer=give_loop))
-        pulumi_mocks.set_mocks(_Echo(), PROJECT, stack, preview=False, monitor=recorder)
+        pulumi_mocks.set_mocks(Echo(), PROJECT, stack, preview=False, monitor=recorder)
         # Setting mocks opens and closes a stack of its own, whose outputs nobody could add to.
         set_root_resource(None)  # type: ignore[arg-type] # as before any stack
         set_all_config(dict(values), list(secret_keys))
-        await run_in_stack(_run_program)
+        await run_in_stack(run_once)
 
     try:
-        with _inside(ROOT / "infra"):
+        with _inside(program if program.is_dir() else program.parent):
             asyncio.run(run())
     finally:
         for loop in loops:
             loop.close()
-    return Recording(tuple(_ordered(recorder.recorded)), recorder.outputs)
+    return _recording(recorder)
 
 
-def _run_program() -> None:
-    runpy.run_path(".", run_name="__main__")
-
-
-class _Echo(pulumi_mocks.Mocks):
-    """Answers every registration with its own inputs, as a provider would at the least."""
-
-    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], None]:  # noqa: ARG002 - the SDK's signature
-        return {}, None
-
-    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        outputs = dict(args.inputs)
-        if args.typ == "docker-build:index:Image":
-            digest = "sha256:" + "0" * 64
-            outputs |= {"digest": digest, "ref": f"{outputs['tags'][0]}@{digest}"}
-        return f"{args.name}-id", outputs
-
-
-class _Recorder(pulumi_mocks.MockMonitor):
-    """A monitor that keeps the raw requests: they show parents, providers, dependencies and options."""
-
-    def __init__(self) -> None:
-        super().__init__(_Echo())
-        self.recorded: list[RecordedResource] = []
-        self.outputs: dict[str, Any] = {}
-
-    def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
-        response = super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK's is untyped
-        if request.type != "pulumi:pulumi:Stack":
-            secrets: list[str] = []
-            inputs = _opened(rpc.deserialize_properties(request.object, keep_unknowns=True), "", secrets)
-            self.recorded.append(
-                RecordedResource(
-                    type=request.type,
-                    name=request.name,
-                    urn=response.urn,
-                    inputs=inputs,
-                    secrets=tuple(sorted(secrets)),
-                    parent=request.parent,
-                    provider=request.provider,
-                    depends_on=tuple(sorted(request.dependencies)),
-                    protect=request.protect,
-                    retain=request.retainOnDelete,
-                    delete_before_replace=request.deleteBeforeReplace,
-                    aliases=tuple(alias.spec.name for alias in request.aliases),
-                )
-            )
-        return response
-
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
-        if "pulumi:pulumi:Stack" in request.urn:
-            self.outputs |= _opened(rpc.deserialize_properties(request.outputs, keep_unknowns=True), "", [])
-        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call] # the SDK's is untyped
-
-
-def _opened(value: Any, path: str, secrets: list[str]) -> Any:  # noqa: ANN401 - a tree of JSON
-    """Open the secrets in a tree, note their paths, and make whole numbers integers again."""
-    if isinstance(value, dict):
-        if value.get(rpc._special_sig_key) == rpc._special_secret_sig:  # noqa: SLF001 - the SDK has no public reader
-            secrets.append(path)
-            return _opened(value["value"], path, secrets)
-        return {key: _opened(child, f"{path}.{key}".lstrip("."), secrets) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_opened(child, f"{path}[{index}]", secrets) for index, child in enumerate(value)]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+def _recording(recorder: RecordingMonitor) -> Recording:
+    resources = [replace(found, outputs=recorder.outputs.get(found.urn, {})) for found in recorder.recorded]
+    (stack_outputs,) = [outputs for urn, outputs in recorder.outputs.items() if "pulumi:pulumi:Stack::" in urn]
+    return Recording(tuple(_ordered(resources)), stack_outputs)
 
 
 def _ordered(recorded: list[RecordedResource]) -> Iterator[RecordedResource]:

@@ -94,7 +94,11 @@ def egress(reader: ConfigReader) -> EgressArgs:
 def _proxy(section: Section, key: str) -> str | None:
     value = section.text(key, r"https?://[^\s,/]+/?", "an address such as http://proxy.example.com:3128")
     if value and "@" in urlsplit(value).netloc:
-        section.mistake(key, "an address without a password: it would stand in the Deployment for all to read")
+        section.mistake(
+            key,
+            "an address without a password, which would stand in the Deployment for all to read",
+            "(with a password)",
+        )
         return None
     return value
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from exchangerates_infra.mock_monitor import RecordedResource
 from exchangerates_infra.project import PROJECT, ROOT
-from exchangerates_infra.recorder import RecordedResource, Recording, record, stack_file_values
+from exchangerates_infra.recorder import Recording, record, stack_file_values
 
 STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
 
@@ -48,10 +49,16 @@ def of_kind(recording: Recording, kind: str) -> list[RecordedResource]:
     return [resource for resource in recording.resources if resource.type.endswith(f":{kind}")]
 
 
+def template(recording: Recording) -> dict[str, Any]:
+    """Give the template of the operator's Pod."""
+    (deployment,) = of_kind(recording, "Deployment")
+    found: dict[str, Any] = deployment.inputs["spec"]["template"]
+    return found
+
+
 def container(recording: Recording) -> dict[str, Any]:
     """Give the operator's container."""
-    (deployment,) = of_kind(recording, "Deployment")
-    found: dict[str, Any] = deployment.inputs["spec"]["template"]["spec"]["containers"][0]
+    found: dict[str, Any] = template(recording)["spec"]["containers"][0]
     return found
 
 

@@ -1,9 +1,13 @@
 """What goes into the image, as far as it shows without building it."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import tomllib
+
+from tests.infra.conftest import Program, container, of_kind, recorded, template
 
 from exchangerates_infra.project import ROOT
 
@@ -34,3 +38,66 @@ def test_only_what_is_named_reaches_the_builder() -> None:
     lines = (ROOT / "operator" / "Dockerfile.dockerignore").read_text().splitlines()
     rules = [line for line in lines if not line.startswith("#")]
     assert rules == ["*", "!requirements.txt", "!exchangerates", "**/__pycache__"]
+
+
+def test_dev_builds_and_loads() -> None:
+    """A developer's image goes to the local engine, and a rebuilt one rolls the Pod; a preview builds nothing."""
+    (image,) = of_kind(recorded("dev"), "Image")
+    assert (image.inputs["push"], image.inputs["load"], image.inputs["buildOnPreview"]) == (False, True, False)
+    assert (image.retain, "cacheTo" in image.inputs) == (False, False)
+    assert container(recorded("dev"))["image"] == "exchange-rate-operator:latest"
+    annotations = template(recorded("dev"))["metadata"]["annotations"]
+    assert annotations["operators.brennerm.github.io/image-digest"].startswith("sha256:")
+
+
+def test_prod_pushes_and_deploys_by_digest() -> None:
+    """What runs in production is named by its content, for both platforms, and outlives the stack."""
+    (image,) = of_kind(recorded("prod"), "Image")
+    assert (image.inputs["push"], image.inputs["load"], image.inputs["buildOnPreview"]) == (True, False, False)
+    assert image.retain
+    assert image.inputs["platforms"] == ["linux/amd64", "linux/arm64"]
+    assert "@sha256:" in container(recorded("prod"))["image"]
+
+
+def test_prod_keeps_a_cache_and_tells_what_is_in_the_image() -> None:
+    """Layers are kept in the registry; BuildKit is told by its own arguments to record origin and contents."""
+    (image,) = of_kind(recorded("prod"), "Image")
+    repository = "registry.example.com/platform/exchange-rate-operator"
+    assert image.inputs["cacheFrom"] == [{"registry": {"ref": f"{repository}:buildcache"}}]
+    (to,) = image.inputs["cacheTo"]
+    assert (to["registry"]["ref"], to["registry"]["mode"]) == (f"{repository}:buildcache", "max")
+    assert image.inputs["buildArgs"] == {
+        "BUILDKIT_ATTEST_PROVENANCE": "mode=max",
+        "BUILDKIT_ATTEST_SBOM": "generator=docker/buildkit-syft-scanner:stable-1",
+    }
+
+
+def test_the_stack_chooses_base_builder_and_generator(program: Program) -> None:
+    """A company's own base image, BuildKit and SBOM generator."""
+    values = {"repository": "r.example.com/op", "baseImage": "r.example.com/python:3.13", "builder": "remote"}
+    (image,) = of_kind(program(image=json.dumps({**values, "sbom": "r.example.com/syft:1"})), "Image")
+    assert image.inputs["builder"] == {"name": "remote"}
+    assert image.inputs["buildArgs"] == {
+        "BASE_IMAGE": "r.example.com/python:3.13",
+        "BUILDKIT_ATTEST_SBOM": "generator=r.example.com/syft:1",
+    }
+
+
+def test_an_existing_image_is_used_as_it_is(program: Program) -> None:
+    """Nothing is built where the stack names an image."""
+    recording = program(image='{"ref": "r.example.com/op@sha256:1"}')
+    assert of_kind(recording, "Image") == []
+    assert container(recording)["image"] == recording.outputs["image"] == "r.example.com/op@sha256:1"
+
+
+def test_the_dockerfile_and_the_deployment_agree() -> None:
+    """The Pod's numeric user is the image's, and has a name there; the port is the one that is served."""
+    dockerfile = (ROOT / "operator" / "Dockerfile").read_text()
+    (user,) = re.findall(r"^USER (\d+):(\d+)$", dockerfile, re.MULTILINE)
+    context = template(recorded("prod"))["spec"]["securityContext"]
+    assert user == (str(context["runAsUser"]), str(context["runAsGroup"]))
+    assert f"operator:x:{user[0]}:{user[1]}:" in dockerfile
+    (port,) = container(recorded("prod"))["ports"]
+    assert f"EXPOSE {port['containerPort']}" in dockerfile
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"ARG VERSION={project['version']}\n" in dockerfile

@@ -1,0 +1,113 @@
+"""The component in another team's program: one import, its own provider, and a rename that replaces nothing."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.infra.conftest import of_kind, recorded
+
+from exchangerates_infra import args
+from exchangerates_infra.component import ExchangeRateOperator
+from exchangerates_infra.project import ROOT
+from exchangerates_infra.recorder import Recording, record_program
+
+COMPONENT = "exchange-rate-operator:index:ExchangeRateOperator"
+
+
+def readme_example() -> str:
+    """Give the README's program for another team."""
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    return str(example)
+
+
+def run(program: str, tmp_path: Path) -> Recording:
+    """Record a program that is not this project's own."""
+    file = tmp_path / "program.py"
+    file.write_text(program)
+    return record_program(file, "dev", {})
+
+
+def test_the_readmes_example_is_a_whole_program(tmp_path: Path) -> None:
+    """It registers an operator on its own provider, and exports what the component tells."""
+    recording = run(readme_example(), tmp_path)
+    assert len(of_kind(recording, "Deployment")) == 1
+    assert [rate.inputs["metadata"]["name"] for rate in of_kind(recording, "ExchangeRate")] == ["exchange-rate-usd"]
+    assert all(found.provider for found in recording.resources if found.manifest() is not None)
+    assert recording.outputs["showRates"].startswith("kubectl ")
+
+
+def test_the_defaults_are_a_whole_operator(tmp_path: Path) -> None:
+    """Without any argument there is an operator for the whole cluster, with the stack's defaults."""
+    program = """
+import pulumi, pulumi_kubernetes as k8s
+from exchangerates_infra.component import ExchangeRateOperator
+ExchangeRateOperator("rates", opts=pulumi.ResourceOptions(providers=[k8s.Provider("c", context="c")]))
+"""
+    recording = run(program, tmp_path)
+    ours = {manifest["kind"] for manifest in recorded("dev").manifests()} - {"ExchangeRate"}
+    assert {manifest["kind"] for manifest in recording.manifests()} == ours
+    (one,), (other,) = (of_kind(found, "Deployment") for found in (recording, recorded("prod")))
+    environments = [found.inputs["spec"]["template"]["spec"]["containers"][0]["env"] for found in (one, other)]
+    assert environments[0] == environments[1]
+
+
+def test_every_child_is_the_components_own(recording: Recording) -> None:
+    """Named after the component and parented to it: an alias for the component covers them all."""
+    (component,) = [found for found in recording.resources if found.type == COMPONENT]
+    children = [found for found in recording.resources if found.manifest() is not None or "docker-build" in found.type]
+    assert children
+    for child in children:
+        assert child.parent == component.urn
+        assert child.name.startswith(f"{component.name}-")
+
+
+def test_a_rename_with_an_alias_replaces_nothing(tmp_path: Path) -> None:
+    """Pulumi derives a child's former address from its parent's alias where its name begins with its parent's."""
+    example = readme_example()
+    renamed = example.replace('"rates"', '"fx"', 1).replace(
+        "pulumi.ResourceOptions(", 'pulumi.ResourceOptions(aliases=[pulumi.Alias(name="rates")], ', 1
+    )
+    assert renamed != example
+    before, after = run(example, tmp_path), run(renamed, tmp_path)
+    (component,) = [found for found in after.resources if found.type == COMPONENT]
+    assert component.aliases == ("rates",)
+    children = {found.urn for found in before.resources if found.parent.endswith("::rates")}
+    derived = {re.sub(r"::fx-", "::rates-", found.urn) for found in after.resources if found.parent == component.urn}
+    assert children
+    assert derived == children
+    for found in before.resources:
+        if found.urn in children:
+            (same,) = [other for other in after.resources if other.urn.replace("::fx-", "::rates-") == found.urn]
+            assert same.inputs == found.inputs
+
+
+@pytest.mark.parametrize(
+    "documented", [ExchangeRateOperator, *(kind for kind in vars(args).values() if dataclasses.is_dataclass(kind))]
+)
+def test_every_argument_and_output_is_documented(documented: Callable[..., object]) -> None:
+    """What an editor shows: each attribute with a sentence."""
+    fields = documented.__annotations__
+    described = re.findall(r"^ {8}(\w+): \S", documented.__doc__ or "", re.MULTILINE)
+    assert fields
+    assert set(fields) <= set(described)
+
+
+def test_the_component_tells_what_the_program_exports(recording: Recording) -> None:
+    """Namespace, image, service account, rates, and the commands to look at them."""
+    assert set(recording.outputs) == {
+        *("namespace", "image", "serviceAccount", "exchangeRates", "showRates", "showLogs"),
+    }
+    (component,) = [found for found in recording.resources if found.type == COMPONENT]
+    assert component.outputs == recording.outputs
+
+
+def test_the_program_names_every_stack_file() -> None:
+    """The CLI reads what is committed: each stack file has only keys of `Pulumi.yaml` and of Pulumi itself."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    for path in ROOT.glob("Pulumi.*.yaml"):
+        keys = yaml.safe_load(path.read_text())["config"]
+        ours = {key.removeprefix("exchange-rate-operator:") for key in keys if not key.startswith("pulumi:")}
+        assert ours <= set(declared), path.name
