@@ -3,6 +3,7 @@
 import base64
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -15,6 +16,8 @@ from localcluster.errors import ApiError, LocalClusterError
 
 FIELD_MANAGER: Final = "localcluster"
 _TIMEOUT_S: Final = (5.0, 30.0)
+_COME_BACK_LATER_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Pauses after "too many requests", with which the API server also answers for a new kind's first seconds."""
 _APPLY: Final = "application/apply-patch+yaml"
 
 
@@ -109,10 +112,10 @@ class Client:
         """Merge a patch into an object."""
         return self.request("PATCH", self._path(reference), dict(patch), kind="application/merge-patch+json")
 
-    def delete(self, reference: Reference) -> None:
+    def delete(self, reference: Reference, *, propagation: str = "Background") -> None:
         """Ask for an object's deletion; one that is not there is no error."""
         try:
-            self.request("DELETE", self._path(reference), {"propagationPolicy": "Background"})
+            self.request("DELETE", self._path(reference), {"propagationPolicy": propagation})
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -135,14 +138,18 @@ class Client:
         headers = {"Content-Type": kind}
         if self._token_file is not None:
             headers["Authorization"] = f"Bearer {Path(self._token_file).read_text(encoding='utf-8').strip()}"
-        try:
-            answer = self._session.request(
-                method, self.server + path, json=body, headers=headers, params=params, timeout=_TIMEOUT_S
-            )
-        except requests.RequestException as error:
-            raise LocalClusterError(
-                f"the API server {self.server} does not answer ({type(error).__name__}); run `localcluster up`"
-            ) from error
+        for later_s in (*_COME_BACK_LATER_S, None):
+            try:
+                answer = self._session.request(
+                    method, self.server + path, json=body, headers=headers, params=params, timeout=_TIMEOUT_S
+                )
+            except requests.RequestException as error:
+                raise LocalClusterError(
+                    f"the API server {self.server} does not answer ({type(error).__name__}); run `localcluster up`"
+                ) from error
+            if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS or later_s is None:
+                break
+            time.sleep(later_s)
         content: dict[str, Any] = answer.json() if answer.headers.get("Content-Type") == "application/json" else {}
         if not answer.ok:
             message = content.get("message", answer.text[:200])
