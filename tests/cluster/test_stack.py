@@ -41,14 +41,8 @@ STACKS = [
 def empty(start_control_plane: Callable[[], ControlPlane]) -> ControlPlane:
     """A control plane on which nothing was applied, once it has made all that it makes by itself."""
     control_plane = start_control_plane()
-    seen: list[set[str]] = [set()]
-
-    def settled() -> bool:
-        seen.append(everything(client))
-        return seen[-1] == seen[-2]
-
     with Client(control_plane.kubeconfig) as client:
-        assert wait_until(settled, WITHIN_S, poll_s=3.0), seen[-1] ^ seen[-2]
+        settled_control_plane(client)
     return control_plane
 
 
@@ -57,6 +51,17 @@ def admin(empty: ControlPlane) -> Iterator[Client]:
     """Its administrator's client."""
     with Client(empty.kubeconfig) as made:
         yield made
+
+
+def settled_control_plane(client: Client) -> None:
+    """Wait until a control plane has made all that it makes by itself."""
+    seen: list[set[str]] = [set()]
+
+    def settled() -> bool:
+        seen.append(everything(client))
+        return seen[-1] == seen[-2]
+
+    assert wait_until(settled, WITHIN_S, poll_s=3.0), seen[-1] ^ seen[-2]
 
 
 def everything(client: Client) -> set[str]:

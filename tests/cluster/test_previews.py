@@ -1,0 +1,110 @@
+"""A second `pulumi up` has nothing to do: the API server keeps what it is given as it is given."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.cluster import as_pulumi
+from tests.cluster.test_stack import assert_as_before, everything, settled_control_plane
+
+from exchangerates_infra.recorder import Recording, record, stack_file_values
+from localcluster.client import Client, Reference
+from localcluster.control_plane import ControlPlane
+from localcluster.errors import ApiError
+
+KEY = "exchange-rate-operator:exchangeratesapiKey"
+EVERYTHING = {
+    "providers": ["exchangeratesapi", "ecb"],
+    "exchangeratesapiKey": "planted-key",
+    "proxy": {"https": "http://proxy.example.com:3128", "exceptions": [".example.com"]},
+    "caBundle": "-----BEGIN CERTIFICATE-----\n",
+    "networkPolicy": {"enabled": True},
+    "monitoring": {"enabled": True, "labels": {"release": "prometheus"}},
+    "crd": {"retain": True},
+    "pod": {
+        "labels": {"team": "payments"},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}],
+        "priorityClassName": "system-cluster-critical",
+    },
+    "rates": [{"currency": "USD", "suspend": True, "target": {"name": "dollar", "labels": {"a": "b"}}}],
+}
+"""Every option that adds a field or an object."""
+STACKS = [
+    pytest.param("local", {}, id="local"),
+    pytest.param("prod", {}, id="prod"),
+    pytest.param("prod", EVERYTHING, id="prod with every option"),
+    pytest.param("prod", {**EVERYTHING, "watchNamespaces": ["default"]}, id="and for one namespace"),
+]
+
+
+@pytest.fixture(scope="module")
+def admin(start_control_plane: Callable[[], ControlPlane]) -> Iterator[Client]:
+    """The administrator of a control plane of its own, which knows the kinds of the Prometheus Operator."""
+    control_plane = start_control_plane()
+    with Client(control_plane.kubeconfig) as client:
+        for kind in ("ServiceMonitor", "PrometheusRule"):
+            as_pulumi.create(client, [foreign_kind(kind)])
+        settled_control_plane(client)
+        yield client
+
+
+def foreign_kind(kind: str) -> dict[str, object]:
+    """Give a CRD that takes any object of a kind of the Prometheus Operator; its real one would refuse more."""
+    plural = f"{kind.lower()}s"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": kind, "plural": plural, "singular": kind.lower()}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.monitoring.coreos.com"},
+        "spec": {"group": "monitoring.coreos.com", "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+def recorded(stack: str, overrides: dict[str, object]) -> Recording:
+    """Record a stack with some values replaced."""
+    return record(stack, stack_file_values(stack, overrides), secret_keys=(KEY,))
+
+
+@pytest.mark.parametrize(("stack", "overrides"), STACKS)
+def test_a_second_preview_shows_nothing(admin: Client, stack: str, overrides: dict[str, object]) -> None:
+    """Created as the provider does, each object has every field of the program unchanged; all of it goes again."""
+    before = everything(admin)
+    recording = recorded(stack, overrides)
+    as_pulumi.create(admin, recording.manifests())
+    shown = {
+        str(Reference.of(manifest)): found
+        for manifest in recording.manifests()
+        if (found := as_pulumi.differences(admin, manifest))
+    }
+    assert shown == {}
+    as_pulumi.destroy(admin, recording.teardown())
+    left = [manifest for manifest in recording.manifests() if admin.get(Reference.of(manifest)) is not None]
+    assert {manifest["kind"] for manifest in left} == ({"CustomResourceDefinition"} if overrides else set())
+    as_pulumi.destroy(admin, left)
+    assert_as_before(admin, before, within_s=60.0)
+
+
+def test_what_is_there_is_refused_except_for_the_crd(admin: Client) -> None:
+    """A second stack of the same namespace is stopped; a CRD that was left on purpose is taken up with its objects."""
+    recording = recorded("local", {"crd": {"retain": True}})
+    as_pulumi.create(admin, recording.manifests())
+    metadata = {"name": "users-own", "namespace": "default"}
+    (example,) = [found for found in recording.manifests() if found["metadata"]["name"] == "exchange-rate-usd"]
+    users_own = Reference.of(admin.create({**example, "metadata": metadata}))
+    uid = (admin.get(users_own) or {})["metadata"]["uid"]
+    with pytest.raises(ApiError, match="already exists"):
+        as_pulumi.create(admin, [found for found in recording.manifests() if found["kind"] == "Namespace"])
+
+    as_pulumi.destroy(admin, recording.teardown())
+    assert [found["metadata"]["name"] for found in admin.items(example["apiVersion"], example["kind"])] == ["users-own"]
+    (crd,) = [found for found in recording.manifests() if found["kind"] == "CustomResourceDefinition"]
+    as_pulumi.take_up(admin, crd)
+    as_pulumi.create(
+        admin, [found for found in recording.manifests() if found is not crd and found["kind"] != crd["kind"]]
+    )
+    assert (admin.get(users_own) or {})["metadata"]["uid"] == uid
+    assert as_pulumi.differences(admin, crd) == []
+    as_pulumi.destroy(admin, recorded("local", {}).teardown())
+    assert admin.get(users_own) is None
