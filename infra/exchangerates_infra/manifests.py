@@ -86,16 +86,17 @@ def _is_pulumis(key: str) -> bool:
 
 
 def _write(manifests: Iterable[dict[str, Any]], directory: Path | None) -> None:
+    """Write the parts with sorted keys: in what the program registers, their order is another each time."""
     parts: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
     for manifest in manifests:
         kinds = {"CustomResourceDefinition": "crd.yaml", KIND: "rates.yaml"}
         parts[kinds.get(manifest["kind"], "operator.yaml")].append(manifest)
     if directory is None:
-        yaml.safe_dump_all([manifest for part in PARTS for manifest in parts[part]], sys.stdout, sort_keys=False)
+        yaml.safe_dump_all([manifest for part in PARTS for manifest in parts[part]], sys.stdout)
         return
     directory.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
-        (directory / part).write_text(yaml.safe_dump_all(parts[part], sort_keys=False), encoding="utf-8")
+        (directory / part).write_text(yaml.safe_dump_all(parts[part]), encoding="utf-8")
 
 
 if __name__ == "__main__":
