@@ -60,10 +60,7 @@ class Cluster:
         directory = self._directory / str(self._starts)
         directory.mkdir()
         kubeconfig = self._control_plane.service_account_kubeconfig(NAMESPACE, NAMESPACE, directory / "kubeconfig")
-        (deployment,) = [found for found in self.program.manifests() if found["kind"] == "Deployment"]
-        container = deployment["spec"]["template"]["spec"]["containers"][0]
-        environment = {entry["name"]: entry["value"] for entry in container["env"]}
-        environment["EXCHANGERATES_PROVIDER_URLS"] = ",".join(f"{name}={url}" for name, url in rates.urls().items())
+        environment = as_pulumi.pod_environment(self.program.manifests(), rates)
         operator = Operator(directory, kubeconfig, environment)
         operator.start()
         return operator

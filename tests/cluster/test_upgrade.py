@@ -85,13 +85,9 @@ def operator(
     """The operator of the stack."""
     assert upgraded.name
     kubeconfig = control_plane.service_account_kubeconfig(NAMESPACE, NAMESPACE, tmp_path / "kubeconfig")
-    (deployment,) = [found for found in program.manifests() if found["kind"] == "Deployment"]
-    container = deployment["spec"]["template"]["spec"]["containers"][0]
-    environment = {entry["name"]: entry["value"] for entry in container["env"]}
     with RateServer() as rates:
         rates.replay(dt.date(2026, 10, 30))
-        environment["EXCHANGERATES_PROVIDER_URLS"] = ",".join(f"{name}={url}" for name, url in rates.urls().items())
-        made = Operator(tmp_path, kubeconfig, environment)
+        made = Operator(tmp_path, kubeconfig, as_pulumi.pod_environment(program.manifests(), rates))
         made.start()
         yield made
         made.stop()
