@@ -22,6 +22,8 @@ class ImageArgs:
         platforms: What it is built for, such as `linux/amd64`; empty for the builder's own.
         builder: The name of a BuildKit builder; None for the default one.
         base_image: The base image in place of the Dockerfile's.
+        context: The directory of the Dockerfile, relative to the program's: an absolute one would make a rebuild on
+            every machine.
         provenance: Whether the pushed image carries a record of how it was built.
         sbom: The image that lists the pushed image's contents for it, or None for no such list.
     """
@@ -32,6 +34,7 @@ class ImageArgs:
     platforms: tuple[str, ...] = ()
     builder: str | None = None
     base_image: str | None = None
+    context: str = "../operator"
     provenance: bool = False
     sbom: str | None = None
 

@@ -7,7 +7,16 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from exchangerates_infra.args import OperatorArgs
+from exchangerates_infra.args import (
+    CrdArgs,
+    EgressArgs,
+    ImageArgs,
+    MonitoringArgs,
+    NetworkPolicyArgs,
+    OperatorArgs,
+    PodArgs,
+    RateArgs,
+)
 from exchangerates_infra.crd import custom_resource_definition, people_roles
 from exchangerates_infra.image import operator_image
 from exchangerates_infra.monitoring import monitoring
@@ -16,6 +25,18 @@ from exchangerates_infra.project import OPERATOR
 from exchangerates_infra.rates import exchange_rate
 from exchangerates_infra.rbac import operator_rights
 from exchangerates_infra.workload import api_key_secret, ca_config_map, deployment, metrics_service
+
+__all__ = [
+    "CrdArgs",
+    "EgressArgs",
+    "ExchangeRateOperator",
+    "ImageArgs",
+    "MonitoringArgs",
+    "NetworkPolicyArgs",
+    "OperatorArgs",
+    "PodArgs",
+    "RateArgs",
+]
 
 _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
 

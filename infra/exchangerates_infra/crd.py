@@ -1,6 +1,7 @@
 """The CustomResourceDefinition, and what people may do with its objects."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import pulumi
@@ -9,11 +10,12 @@ from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.rbac.v1 import ClusterRole, PolicyRuleArgs
 
+import exchangerates
 from exchangerates.api import CRD_NAME, GROUP, PLURAL
 from exchangerates_infra.args import CrdArgs
-from exchangerates_infra.project import ROOT
 
-CRD_FILE: Final = ROOT / "operator" / "exchangerates" / "crd.yaml"
+CRD_FILE: Final = Path(exchangerates.__file__).with_name("crd.yaml")
+"""Beside the operator's modules, also where both are installed from a wheel."""
 _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
 

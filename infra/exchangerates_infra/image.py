@@ -8,8 +8,6 @@ import pulumi_docker_build as docker_build
 
 from exchangerates_infra.args import ImageArgs
 
-CONTEXT: Final = "../operator"
-"""Relative to the program's directory: an absolute path would make a rebuild on every machine."""
 LOCAL_NAME: Final = "exchange-rate-operator"
 
 
@@ -34,8 +32,8 @@ def operator_image(name: str, args: ImageArgs, opts: pulumi.ResourceOptions) -> 
     tag = f"{args.repository or LOCAL_NAME}:{args.tag}"
     image = docker_build.Image(
         f"{name}-image",
-        context=docker_build.BuildContextArgs(location=CONTEXT),
-        dockerfile=docker_build.DockerfileArgs(location=f"{CONTEXT}/Dockerfile"),
+        context=docker_build.BuildContextArgs(location=args.context),
+        dockerfile=docker_build.DockerfileArgs(location=f"{args.context}/Dockerfile"),
         build_args=_build_args(args) or None,
         platforms=[docker_build.Platform(platform) for platform in args.platforms] or None,
         builder=docker_build.BuilderConfigArgs(name=args.builder) if args.builder else None,

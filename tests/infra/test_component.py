@@ -1,7 +1,12 @@
 """The component in another team's program: one import, its own provider, and a rename that replaces nothing."""
 
 import dataclasses
+import os
 import re
+import shutil
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +42,35 @@ def test_the_readmes_example_is_a_whole_program(tmp_path: Path) -> None:
     assert [rate.inputs["metadata"]["name"] for rate in of_kind(recording, "ExchangeRate")] == ["exchange-rate-usd"]
     assert all(found.provider for found in recording.resources if found.manifest() is not None)
     assert recording.outputs["showRates"].startswith("kubectl ")
+
+
+def test_it_works_from_a_wheel(tmp_path: Path) -> None:
+    """Installed elsewhere, without this repository beside it: the CRD, the alerts and the dashboard come along."""
+    uv = os.environ.get("UV") or shutil.which("uv")
+    assert uv, "uv is not on PATH; run the tests with `uv run pytest`"
+    subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", str(tmp_path)], cwd=ROOT, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    file = tmp_path / "program.py"
+    file.write_text(
+        readme_example()
+        .replace("rates=(", "monitoring=MonitoringArgs(enabled=True), rates=(", 1)
+        .replace("ImageArgs,", "ImageArgs, MonitoringArgs,", 1)
+    )
+    script = f"""
+import exchangerates_infra.recorder as recorder, pathlib
+assert recorder.__file__.startswith({str(installed)!r}), recorder.__file__
+recording = recorder.record_program(pathlib.Path({str(file)!r}), "dev", {{}})
+print(*sorted(found["kind"] for found in recording.manifests()))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert {"CustomResourceDefinition", "PrometheusRule", "ConfigMap"} <= set(ended.stdout.split())
 
 
 def test_the_defaults_are_a_whole_operator(tmp_path: Path) -> None:
