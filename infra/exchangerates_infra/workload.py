@@ -103,7 +103,9 @@ def _rolled_by(args: OperatorArgs, image: OperatorImage) -> dict[str, pulumi.Inp
     if image.digest is not None:
         annotations[f"{GROUP}/image-digest"] = image.digest
     if args.api_key is not None:
-        annotations[f"{GROUP}/api-key-sha256"] = pulumi.Output.from_input(args.api_key).apply(_sha256)
+        # The hash tells nothing of the key; as a secret it would hide the whole Deployment in every preview.
+        digest = pulumi.Output.from_input(args.api_key).apply(_sha256)
+        annotations[f"{GROUP}/api-key-sha256"] = pulumi.Output.unsecret(digest)
     if args.egress.ca_bundle is not None:
         annotations[f"{GROUP}/ca-bundle-sha256"] = _sha256(args.egress.ca_bundle)
     return annotations

@@ -38,15 +38,19 @@ def established(client: Client, manifest: Mapping[str, Any]) -> None:
         assert wait_until(lambda: condition(client.get(reference), "Established") == "True", GONE_WITHIN_S)
 
 
-def destroy(client: Client, manifests: Iterable[Mapping[str, Any]]) -> None:
-    """Delete objects one after the other, each gone before the next."""
+def destroy(client: Client, manifests: Iterable[Mapping[str, Any]], *, propagation: str = "Foreground") -> None:
+    """Delete objects one after the other, each gone before the next.
+
+    In the foreground, which is Pulumi's way, objects of a new kind wait until garbage collection knows it, up to half a
+    minute; what is no test of that may take the background.
+    """
     for manifest in manifests:
-        delete(client, Reference.of(manifest))
+        delete(client, Reference.of(manifest), propagation=propagation)
 
 
-def delete(client: Client, reference: Reference) -> None:
-    """Delete an object in the foreground and wait until it is gone; one that is gone already is no error."""
-    client.delete(reference, propagation="Foreground")
+def delete(client: Client, reference: Reference, *, propagation: str = "Foreground") -> None:
+    """Delete an object and wait until it is gone; one that is gone already is no error."""
+    client.delete(reference, propagation=propagation)
     gone = functools.partial(_is_gone, client, reference)
     assert wait_until(gone, GONE_WITHIN_S), f"{reference} does not go: {client.get(reference)}"
 

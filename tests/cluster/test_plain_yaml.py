@@ -56,7 +56,7 @@ def test_the_files_make_a_whole_operator_and_nothing_a_second_time(admin: Client
     template = deployment["spec"]["template"]
     metadata = {**template["metadata"], "name": "as-deployed", "namespace": deployment["metadata"]["namespace"]}
     create_pod(admin, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]})
-    as_pulumi.destroy(admin, reversed(manifests))
+    as_pulumi.destroy(admin, reversed(manifests), propagation="Background")
     assert_as_before(admin, before, within_s=60.0)
 
 

@@ -79,10 +79,10 @@ def test_a_second_preview_shows_nothing(admin: Client, stack: str, overrides: di
         if (found := as_pulumi.differences(admin, manifest))
     }
     assert shown == {}
-    as_pulumi.destroy(admin, recording.teardown())
+    as_pulumi.destroy(admin, recording.teardown(), propagation="Background")
     left = [manifest for manifest in recording.manifests() if admin.get(Reference.of(manifest)) is not None]
     assert {manifest["kind"] for manifest in left} == ({"CustomResourceDefinition"} if overrides else set())
-    as_pulumi.destroy(admin, left)
+    as_pulumi.destroy(admin, left, propagation="Background")
     assert_as_before(admin, before, within_s=60.0)
 
 
@@ -97,7 +97,7 @@ def test_what_is_there_is_refused_except_for_the_crd(admin: Client) -> None:
     with pytest.raises(ApiError, match="already exists"):
         as_pulumi.create(admin, [found for found in recording.manifests() if found["kind"] == "Namespace"])
 
-    as_pulumi.destroy(admin, recording.teardown())
+    as_pulumi.destroy(admin, recording.teardown(), propagation="Background")
     assert [found["metadata"]["name"] for found in admin.items(example["apiVersion"], example["kind"])] == ["users-own"]
     (crd,) = [found for found in recording.manifests() if found["kind"] == "CustomResourceDefinition"]
     as_pulumi.take_up(admin, crd)
@@ -106,5 +106,5 @@ def test_what_is_there_is_refused_except_for_the_crd(admin: Client) -> None:
     )
     assert (admin.get(users_own) or {})["metadata"]["uid"] == uid
     assert as_pulumi.differences(admin, crd) == []
-    as_pulumi.destroy(admin, recorded("local", {}).teardown())
+    as_pulumi.destroy(admin, recorded("local", {}).teardown(), propagation="Background")
     assert admin.get(users_own) is None

@@ -94,6 +94,12 @@ def test_an_update_waits_for_rates_and_rollout_in_prod() -> None:
     assert "annotations" not in deployment.inputs["metadata"]
 
 
+def test_an_update_does_not_wait_for_a_suspended_rate(program: Program) -> None:
+    """It never becomes Ready."""
+    (rate,) = of_kind(program(rates='[{"currency": "USD", "suspend": true}]'), "ExchangeRate")
+    assert "annotations" not in rate.inputs["metadata"]
+
+
 def test_local_waits_for_nothing_and_builds_nothing() -> None:
     """The embedded control plane has no node: no Pod ever becomes ready there."""
     assert of_kind(recorded("local"), "Image") == []
@@ -200,6 +206,8 @@ def test_the_api_key_is_a_secret_and_nowhere_else(program: Program) -> None:
     (secret,) = of_kind(first, "Secret")
     assert secret.inputs["stringData"] == {"exchangeratesapi-key": "planted-key-1"}
     assert secret.secrets == ("stringData",)
+    (deployment,) = of_kind(first, "Deployment")
+    assert deployment.secrets == ()
     everything_else = [resource.inputs for resource in first.resources if resource is not secret]
     assert "planted-key" not in json.dumps([everything_else, first.outputs])
     hashes = [
