@@ -17,11 +17,16 @@ from localcluster.errors import ApiError
 from localcluster.rateserver import RateServer
 
 NAMESPACE = "exchange-rate-operator"
+NUMBER = "a-number"
 STORED: dict[str, dict[str, Any]] = {
     "good": {"currency": "USD"},
     "lower-case": {"currency": "usd"},
     "no-code": {"currency": "dollars, please"},
-    "a-number": {"currency": "840", "refreshInterval": "soon", "maxAge": "7d"},
+    NUMBER: {"currency": 840},
+    "no-duration": {"currency": "GBP", "refreshInterval": "soon"},
+    "days": {"currency": "GBP", "maxAge": "7d"},
+    "no-object": {"currency": "GBP", "target": "elsewhere"},
+    "another-provider": {"currency": "GBP", "provider": "fixer"},
     "nothing": {},
     "too-short": {"currency": "GBP", "refreshInterval": "1s"},
     "strange-target": {"currency": "JPY", "target": {"name": "No Name!"}},
@@ -105,11 +110,19 @@ def test_a_stored_value_that_no_longer_validates_breaks_nobody_else(upgraded: Na
     """The good ones are published; the others say which field is wrong, in their status, where the new CRD has one."""
     upgraded.wait("good")
     assert upgraded.data("good")["rate"]
-    for name in STORED.keys() - {"good"}:
+    for name in STORED.keys() - {"good", NUMBER}:
         upgraded.wait(name, reason="InvalidSpec")
         assert upgraded.config_map(name) is None
     conditions = upgraded.get("too-short")["status"]["conditions"]
     assert "refreshInterval" in next(found["message"] for found in conditions if found["type"] == "Ready")
+    assert operator.get("/healthz") == "ok"
+
+
+def test_a_stored_value_of_another_type_is_told_in_the_log(upgraded: Namespace, operator: Operator) -> None:
+    """The API server takes no status for such an object: the log says why, and the operator stays well."""
+    eventually(lambda: f"{NUMBER}: HTTP 422" in operator.process.log.read_text(), "the log says why")
+    upgraded.wait("good")
+    assert upgraded.config_map(NUMBER) is None
     assert operator.get("/healthz") == "ok"
 
 
