@@ -9,10 +9,8 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from exchangerates.api import Env
 from localcluster.client import Client, Reference
 from localcluster.processes import wait_until
-from localcluster.rateserver import RateServer
 from localcluster.stack import condition
 
 GONE_WITHIN_S = 60.0
@@ -57,14 +55,6 @@ def delete(client: Client, reference: Reference, *, propagation: str = "Foregrou
 
 def _is_gone(client: Client, reference: Reference) -> bool:
     return client.get(reference) is None
-
-
-def pod_environment(manifests: Iterable[Mapping[str, Any]], rates: RateServer) -> dict[str, str]:
-    """Give what the Deployment gives its Pod, with the stand-in's rates."""
-    (deployment,) = [manifest for manifest in manifests if manifest["kind"] == "Deployment"]
-    container = deployment["spec"]["template"]["spec"]["containers"][0]
-    environment = {entry["name"]: entry["value"] for entry in container["env"]}
-    return {**environment, Env.PROVIDER_URLS: ",".join(f"{name}={url}" for name, url in rates.urls().items())}
 
 
 def differences(client: Client, manifest: Mapping[str, Any]) -> list[str]:

@@ -79,7 +79,7 @@ def second(
     """A second stack on the same cluster, whose operator serves the test's namespace and one more, not started."""
     assert stack.references()
     watched = [namespace.name, "kube-public"]
-    overrides = {"rates": [], "namespace": SECOND, "watchNamespaces": watched, "manageCrd": False}
+    overrides = {"rates": [], "namespace": SECOND, "watchNamespaces": watched, "crd": {"manage": False}}
     recording = record("local", stack_file_values("local", overrides))
     applied = AppliedStack(client, tmp_path / "second.json")
     applied.apply(recording.manifests())

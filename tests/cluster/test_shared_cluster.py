@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.cluster import as_pulumi
-from tests.cluster.conftest import Namespace, Operator, eventually
+from tests.cluster.conftest import Namespace, Operator, eventually, operator_environment
 
 from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.client import Client, Reference
@@ -63,7 +63,7 @@ def start(control_plane: ControlPlane, recording: Recording, rates: RateServer, 
     (deployment,) = [found for found in recording.manifests() if found["kind"] == "Deployment"]
     namespace = deployment["metadata"]["namespace"]
     kubeconfig = control_plane.service_account_kubeconfig(namespace, ACCOUNT, directory / "kubeconfig")
-    operator = Operator(directory, kubeconfig, as_pulumi.pod_environment(recording.manifests(), rates))
+    operator = Operator(directory, kubeconfig, operator_environment(recording, rates))
     operator.start()
     return operator
 

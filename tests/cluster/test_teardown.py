@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.cluster import as_pulumi
-from tests.cluster.conftest import Operator, eventually
+from tests.cluster.conftest import Operator, eventually, operator_environment
 from tests.cluster.test_stack import assert_as_before, everything, settled_control_plane
 
 from exchangerates.api import API_VERSION, CRD_NAME, KIND
@@ -60,7 +60,7 @@ class Cluster:
         directory = self._directory / str(self._starts)
         directory.mkdir()
         kubeconfig = self._control_plane.service_account_kubeconfig(NAMESPACE, NAMESPACE, directory / "kubeconfig")
-        environment = as_pulumi.pod_environment(self.program.manifests(), rates)
+        environment = operator_environment(self.program, rates)
         operator = Operator(directory, kubeconfig, environment)
         operator.start()
         return operator

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.cluster import as_pulumi
-from tests.cluster.conftest import Namespace, Operator, eventually
+from tests.cluster.conftest import Namespace, Operator, eventually, operator_environment
 
 from exchangerates.api import API_VERSION, CRD_NAME, KIND
 from exchangerates_infra.recorder import Recording, record, stack_file_values
@@ -92,7 +92,7 @@ def operator(
     kubeconfig = control_plane.service_account_kubeconfig(NAMESPACE, NAMESPACE, tmp_path / "kubeconfig")
     with RateServer() as rates:
         rates.replay(dt.date(2026, 10, 30))
-        made = Operator(tmp_path, kubeconfig, as_pulumi.pod_environment(program.manifests(), rates))
+        made = Operator(tmp_path, kubeconfig, operator_environment(program, rates))
         made.start()
         yield made
         made.stop()
