@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -57,15 +58,13 @@ def rights(admin: Client, account: str, namespace: str) -> list[bool]:
     return allowed
 
 
-def start(control_plane: ControlPlane, recording: Recording, rates: RateServer, directory: Path) -> Operator:
-    """Start a stack's operator as its Deployment says."""
+def operator_of(control_plane: ControlPlane, recording: Recording, rates: RateServer, directory: Path) -> Operator:
+    """Give a stack's operator as its Deployment says, not started."""
     directory.mkdir()
     (deployment,) = [found for found in recording.manifests() if found["kind"] == "Deployment"]
     namespace = deployment["metadata"]["namespace"]
     kubeconfig = control_plane.service_account_kubeconfig(namespace, ACCOUNT, directory / "kubeconfig")
-    operator = Operator(directory, kubeconfig, operator_environment(recording, rates))
-    operator.start()
-    return operator
+    return Operator(directory, kubeconfig, operator_environment(recording, rates))
 
 
 def test_two_stacks_share_a_cluster_and_part_again(admin: Client, control_plane: ControlPlane, tmp_path: Path) -> None:
@@ -78,11 +77,12 @@ def test_two_stacks_share_a_cluster_and_part_again(admin: Client, control_plane:
     assert rights(admin, "operator-platform", "platform") == rights(admin, "operator-shop", "shop") == [True] * 3
     assert rights(admin, "operator-platform", "shop") == rights(admin, "operator-shop", "platform") == [False] * 3
     platform, shop = Namespace(admin, "platform"), Namespace(admin, "shop")
-    with RateServer() as rates:
+    with RateServer() as rates, ExitStack() as started:
         rates.replay(dt.date(2026, 10, 30))
-        operators = [
-            start(control_plane, found, rates, tmp_path / str(index)) for index, found in enumerate((PLATFORM, SHOP))
-        ]
+        for index, recording in enumerate((PLATFORM, SHOP)):
+            operator = operator_of(control_plane, recording, rates, tmp_path / str(index))
+            started.callback(operator.stop)
+            operator.start()
         for served in (platform, shop):
             served.wait()
             eventually(served.data, "it is published")
@@ -90,7 +90,5 @@ def test_two_stacks_share_a_cluster_and_part_again(admin: Client, control_plane:
         assert admin.items("operators.brennerm.github.io/v1", "ExchangeRate", "shop") == []
         platform.rate("later", currency="GBP")
         platform.wait("later")
-        for operator in operators:
-            operator.stop()
     as_pulumi.destroy(admin, PLATFORM.teardown())
     assert {reference for reference in ours | theirs if admin.get(reference) is not None} == set()

@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,15 @@ class Cluster:
         self._directory = directory
         self._starts = 0
 
-    def start_operator(self, rates: RateServer) -> Operator:
-        """Start the operator as the Deployment says, with its account's present token."""
+    def start_operator(self, rates: RateServer, started: ExitStack) -> Operator:
+        """Start the operator as the Deployment says, with its account's present token; the stack ends it."""
         self._starts += 1
         directory = self._directory / str(self._starts)
         directory.mkdir()
         kubeconfig = self._control_plane.service_account_kubeconfig(NAMESPACE, NAMESPACE, directory / "kubeconfig")
         environment = operator_environment(self.program, rates)
         operator = Operator(directory, kubeconfig, environment)
+        started.callback(operator.stop)
         operator.start()
         return operator
 
@@ -105,9 +107,9 @@ def test_destroying_ends_by_itself_and_leaves_nothing(
     as_pulumi.create(admin, program.manifests())
     for team in TEAMS:
         cluster.join(team)
-    with RateServer() as rates:
+    with RateServer() as rates, ExitStack() as started:
         rates.replay(dt.date(2026, 10, 30))
-        operator = cluster.start_operator(rates)
+        operator = cluster.start_operator(rates, started)
         eventually(cluster.published, "every rate is published")
         if state == "crashing":
             os.kill(operator.process.pid or 0, signal.SIGKILL)
@@ -117,7 +119,6 @@ def test_destroying_ends_by_itself_and_leaves_nothing(
         for team in TEAMS:
             as_pulumi.delete(admin, Reference("v1", "Namespace", "", team))
         assert_as_before(admin, before, within_s=120.0)
-        operator.stop()
 
 
 @pytest.mark.parametrize(
@@ -134,9 +135,9 @@ def test_destroying_ends_by_itself_and_leaves_nothing(
 )
 def test_what_somebody_deleted_comes_back(cluster: Cluster, deleted: tuple[str, str, str, str]) -> None:
     """`refresh` finds what is gone, `up` makes it again, and every rate is published again."""
-    with RateServer() as rates:
+    with RateServer() as rates, ExitStack() as started:
         rates.replay(dt.date(2026, 10, 30))
-        operator = cluster.start_operator(rates)
+        operator = cluster.start_operator(rates, started)
         eventually(cluster.published, "every rate is published")
         as_pulumi.delete(cluster.admin, Reference(*deleted))
         operator.stop()
@@ -146,10 +147,9 @@ def test_what_somebody_deleted_comes_back(cluster: Cluster, deleted: tuple[str, 
         if deleted[1] == "CustomResourceDefinition":
             for team in TEAMS:
                 cluster.join(team)  # their objects went with their kind
-        operator = cluster.start_operator(rates)
+        cluster.start_operator(rates, started)
         eventually(cluster.published, "every rate is published again")
         assert refreshed(cluster.admin, cluster.program) == []
-        operator.stop()
 
 
 def refreshed(admin: Client, program: Recording) -> list[dict[str, Any]]:
