@@ -162,7 +162,7 @@ class OperatorArgs:
         egress: The way to the rate providers.
         network_policy: The Pod's NetworkPolicy.
         monitoring: Objects for Prometheus and Grafana.
-        kube_context: The kubeconfig context in the printed commands, or None for none.
+        kubectl: How the printed commands call kubectl, with the options that lead to the cluster.
     """
 
     namespace: str = "exchange-rate-operator"
@@ -184,4 +184,4 @@ class OperatorArgs:
     egress: EgressArgs = field(default_factory=EgressArgs)
     network_policy: NetworkPolicyArgs = field(default_factory=NetworkPolicyArgs)
     monitoring: MonitoringArgs = field(default_factory=MonitoringArgs)
-    kube_context: str | None = None
+    kubectl: str = "kubectl"

@@ -117,10 +117,11 @@ class ExchangeRateOperator(pulumi.ComponentResource):
         return needs
 
     def _tell(self, args: OperatorArgs) -> None:
-        kubectl = f"kubectl --context {args.kube_context}" if args.kube_context else "kubectl"
         self.exchange_rates = pulumi.Output.from_input([f"{rate.namespace}/{rate.name}" for rate in args.rates])
-        self.show_rates = pulumi.Output.from_input(f"{kubectl} get exchangerates --all-namespaces")
-        self.show_logs = pulumi.Output.from_input(f"{kubectl} --namespace {args.namespace} logs deployment/{OPERATOR}")
+        self.show_rates = pulumi.Output.from_input(f"{args.kubectl} get exchangerates --all-namespaces")
+        self.show_logs = pulumi.Output.from_input(
+            f"{args.kubectl} --namespace {args.namespace} logs deployment/{OPERATOR}"
+        )
         self.register_outputs(
             {
                 "namespace": self.namespace,

@@ -15,7 +15,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from exchangerates.api import PROVIDERS
 from exchangerates.errors import InvalidSpec
-from exchangerates.spec import parse_duration, parse_spec
+from exchangerates.spec import MIN_FETCH_INTERVAL_S, parse_duration, parse_spec
 from exchangerates_infra import stack_sections
 from exchangerates_infra.args import CrdArgs, OperatorArgs, RateArgs
 from exchangerates_infra.config_reader import EXAMPLE, ConfigReader
@@ -110,6 +110,13 @@ def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> pulumi.Input[str] |
     return pulumi.Output.secret(value) if encrypted else value or None
 
 
+def _kubectl(reader: ConfigReader, context: str) -> str:
+    """Give the kubectl that reaches the stack's cluster; a kubeconfig's content is no way there."""
+    path = reader.text("kubeconfig", "")
+    where = f"kubectl --context {context}"
+    return where if not path or "\n" in path else f"{where} --kubeconfig {path}"
+
+
 def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, context: str) -> OperatorArgs:
     providers = reader.choices("providers", ["frankfurter", "ecb"], PROVIDERS)
     return OperatorArgs(
@@ -118,7 +125,7 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
         providers=tuple(providers),
         refresh_interval=reader.field("refreshInterval", "refreshInterval", "1h"),
         max_age=reader.field("maxAge", "maxAge", "168h"),
-        min_fetch_intervals=reader.by_provider("minFetchIntervals", "a duration such as 8h", parse_duration),
+        min_fetch_intervals=reader.by_provider("minFetchIntervals", "a duration from 1s, such as 8h", _check_interval),
         provider_urls=reader.by_provider("providerUrls", "an address such as https://rates.example.com", _check_url),
         api_key=_api_key(reader, needed="exchangeratesapi" in providers, encrypted=_API_KEY in secrets),
         watch_namespaces=tuple(reader.dns_labels("watchNamespaces")),
@@ -132,7 +139,7 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
         egress=stack_sections.egress(reader),
         network_policy=stack_sections.network_policy(reader),
         monitoring=stack_sections.monitoring(reader),
-        kube_context=context,
+        kubectl=_kubectl(reader, context),
     )
 
 
@@ -168,6 +175,11 @@ def _rate(reader: ConfigReader, key: str, entry: Any, providers: Sequence[str]) 
     if parsed.provider is not None and parsed.provider not in providers:
         reader.mistake(f"{key}.provider", parsed.provider, f"one of this stack's providers: {', '.join(providers)}")
     return RateArgs(name, spec, str(entry.get("namespace") or "default"))
+
+
+def _check_interval(value: str) -> None:
+    if parse_duration(value) < MIN_FETCH_INTERVAL_S:
+        raise ValueError(value)
 
 
 def _check_url(value: str) -> None:

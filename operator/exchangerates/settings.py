@@ -8,12 +8,10 @@ from typing import Final
 
 from exchangerates.api import PROVIDERS, Env
 from exchangerates.errors import InvalidSpec, SettingsError
-from exchangerates.spec import Defaults, ExchangeRateSpec, parse_duration, parse_spec
+from exchangerates.spec import MIN_FETCH_INTERVAL_S, Defaults, ExchangeRateSpec, parse_duration, parse_spec
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _MAX_PORT: Final = 65535
-MIN_FETCH_INTERVAL_S: Final = 1.0
-"""A table has to last until those who waited for it have read it."""
 MIN_RESYNC_INTERVAL_S: Final = 10.0
 """Lists cost the API server more than watches."""
 _LOG_FORMATS: Final = ("json", "text")

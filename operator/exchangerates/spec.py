@@ -18,6 +18,8 @@ CURRENCY_PATTERN: Final = "^[A-Z]{3}$"
 DURATION_PATTERN: Final = "^([0-9]{1,6}(h|m|s))+$"
 """Go's durations in whole hours, minutes and seconds, as `kubectl` users write them."""
 
+MIN_FETCH_INTERVAL_S: Final = 1.0
+"""Of a stack's `minFetchIntervals`: a table has to last until those who waited for it have read it."""
 MIN_REFRESH_INTERVAL_S: Final = 60.0
 MAX_REFRESH_INTERVAL_S: Final = 720 * 3600.0
 MIN_MAX_AGE_S: Final = 3600.0

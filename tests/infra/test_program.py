@@ -86,6 +86,13 @@ def test_outputs_say_what_comes_next(stack: str, recording: Recording) -> None:
     assert recording.outputs["image"] == container(recording)["image"]
 
 
+def test_commands_lead_to_the_stacks_own_kubeconfig(program: Program) -> None:
+    """A printed command works as it stands, wherever the kubeconfig is."""
+    recording = program(kubeconfig="/home/me/clusters/dev")
+    assert "--kubeconfig /home/me/clusters/dev get exchangerates" in recording.outputs["showRates"]
+    assert "--kubeconfig /home/me/clusters/dev --namespace" in recording.outputs["showLogs"]
+
+
 def test_an_update_waits_for_rates_and_rollout_in_prod() -> None:
     """`pulumi up` is done when the environment's rates are Ready."""
     for rate in of_kind(recorded("prod"), "ExchangeRate"):

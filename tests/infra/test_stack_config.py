@@ -87,6 +87,7 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("monitoring", '{"scrapeInterval": "1"}', "such as 30s", id="scrape interval"),
         pytest.param("kubeconfig", "apiVersion: v1\nusers: [planted-key]", "--secret", id="kubeconfig in plain text"),
         pytest.param("minFetchIntervals", '{"ecb": "often"}', "a duration", id="interval"),
+        pytest.param("minFetchIntervals", '{"ecb": "0s"}', "a duration from 1s", id="no interval"),
         pytest.param("minFetchIntervals", '{"fixer": "8h"}', "frankfurter, ecb", id="interval of nobody"),
         pytest.param("providerUrls", '{"ecb": "ftp://x"}', "an address", id="address"),
         pytest.param("rates", '[{"currency": "usd"}]', "three capital letters", id="rate's currency"),
