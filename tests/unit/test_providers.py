@@ -106,11 +106,16 @@ def test_a_provider_that_never_ends_is_left(
 
 
 def test_retry_after_is_passed_on(rates: RateServer) -> None:
-    """In seconds."""
+    """In seconds, in whichever form it is given."""
     rates.fail("ecb", Fault.HTTP_429_RETRY_AFTER)
     with pytest.raises(FetchError) as caught:
         fetch(rates, "ecb")
     assert caught.value.retry_after_s == 3.0
+    rates.fail("ecb", Fault.HTTP_503_RETRY_DATE)
+    with pytest.raises(FetchError) as caught:
+        fetch(rates, "ecb")
+    assert caught.value.retry_after_s is not None
+    assert 30.0 < caught.value.retry_after_s <= 60.0
 
 
 @pytest.mark.parametrize("fault", [Fault.ACCESS_REFUSED, Fault.QUOTA])

@@ -13,6 +13,8 @@ class Fault(StrEnum):
     HTTP_429_RETRY_AFTER = "429-retry-after"
     HTTP_500 = "500"
     HTTP_503 = "503"
+    HTTP_503_RETRY_DATE = "503-retry-date"
+    """With a `Retry-After` in its form of a date, a minute ahead."""
     ACCESS_REFUSED = "access-refused"
     """exchangeratesapi's HTTP 401 with its newer error envelope."""
     QUOTA = "quota"
@@ -46,6 +48,8 @@ class Fault(StrEnum):
 
 RETRY_AFTER_S: Final = 3
 """What `HTTP_429_RETRY_AFTER` asks for."""
+RETRY_DATE_S: Final = 60
+"""What `HTTP_503_RETRY_DATE` asks for."""
 
 USD_REPLACED: Final = {Fault.ZERO: "0", Fault.NEGATIVE: "-1.5", Fault.NAN: "NaN", Fault.TINY: "1e-7"}
 STATUS: Final = {
@@ -55,4 +59,5 @@ STATUS: Final = {
     Fault.HTTP_429_RETRY_AFTER: 429,
     Fault.HTTP_500: 500,
     Fault.HTTP_503: 503,
+    Fault.HTTP_503_RETRY_DATE: 503,
 }

@@ -9,13 +9,14 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 from localcluster.rateserver import formats
-from localcluster.rateserver.faults import RETRY_AFTER_S, STATUS, Fault
+from localcluster.rateserver.faults import RETRY_AFTER_S, RETRY_DATE_S, STATUS, Fault
 from localcluster.rateserver.tables import Table, newest_table, table_of
 
 PATHS: Final = {
@@ -148,6 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "text/xml" if provider == "ecb" else "application/json"
         if fault in STATUS:
             after = {"Retry-After": str(RETRY_AFTER_S)} if fault is Fault.HTTP_429_RETRY_AFTER else {}
+            if fault is Fault.HTTP_503_RETRY_DATE:
+                after = {"Retry-After": formatdate(time.time() + RETRY_DATE_S, usegmt=True)}
             self._answer(STATUS[fault], formats.error_body(provider, STATUS[fault]), kind, **after)
         elif fault is Fault.ACCESS_REFUSED:
             self._answer(HTTPStatus.UNAUTHORIZED, formats.access_refused(), kind)

@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 
@@ -119,8 +120,17 @@ def _redirected(response: requests.Response) -> str:
 def _refuse_come_back_later(response: requests.Response) -> None:
     status = response.status_code
     if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-        after = response.headers.get("Retry-After", "")
-        raise FetchError(f"HTTP {status}", retry_after_s=float(after) if after.isdecimal() else None)
+        raise FetchError(f"HTTP {status}", retry_after_s=_seconds(response.headers.get("Retry-After", "")))
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Read `Retry-After` in both of its forms, a number of seconds and a date (RFC 9110, section 10.2.3)."""
+    if retry_after.isdecimal() and retry_after.isascii():
+        return float(retry_after)
+    try:
+        return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None
 
 
 def _body(response: requests.Response, deadline: float) -> bytes:
