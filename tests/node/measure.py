@@ -5,6 +5,7 @@ take back: anonymous memory, as the container's cgroup counts it.
 """
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -96,26 +97,23 @@ def grow(stack: Stack, start: int, end: int) -> None:
 
 
 def first_rate(stack: Stack, node: Node) -> None:
-    """Tell how long a new Pod's process takes until an ExchangeRate that waits for it is published."""
-    (old,) = stack.pods()
-    stack.client.delete(pod_reference(old))
-    wait_until(lambda: stack.client.get(pod_reference(old)) is None, 60.0)
-    metadata = {"name": "first", "namespace": "default"}
-    began = time.time()
+    """Tell how long a new process takes until an ExchangeRate that waits for it is published."""
+    reference = Reference(API_VERSION, KIND, "default", "first")
+    (before,) = node.pids(stack.wait_available())
+    os.kill(before, signal.SIGKILL)
+    metadata = {"name": reference.name, "namespace": reference.namespace}
     stack.client.create({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {"currency": "CHF"}})
-    wait_until(lambda: stack.client.get(Reference("v1", "ConfigMap", "default", "first")), 60.0, poll_s=0.02)
-    now = time.time()
-    (pid,) = node.pids(stack.wait_available())
-    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19])
+    published_as = Reference("v1", "ConfigMap", reference.namespace, reference.name)
+    wait_until(lambda: stack.client.get(published_as), 60.0, poll_s=0.02)
     up_s = float(Path("/proc/uptime").read_text().split()[0])
-    started = time.time() - up_s + ticks / os.sysconf("SC_CLK_TCK")
-    tell(f"first rate {now - max(started, began):.1f} s after the start of the process")
-    stack.client.delete(Reference(API_VERSION, KIND, "default", "first"))
+    (pid,) = node.pids(stack.wait_available())
+    started_s = int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    tell(f"a rate is published {up_s - started_s:.1f} s after the start of the process")
+    stack.client.delete(reference)
 
 
 def measure(stack: Stack, node: Node) -> None:
     """Grow step by step; at each, look at the growth, at quiet, and at a restart."""
-    stack.wait_available()
     first_rate(stack, node)
     stack.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     before = 0
