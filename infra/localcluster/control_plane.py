@@ -31,12 +31,8 @@ _HEALTH: Final = {
     "kube-controller-manager": ("https", "/healthz"),
 }
 _PORTS: Final = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager")
-_AUDIT_POLICY: Final = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata"}],
-}
+_AUDIT_RULES: Final = {"omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}
+_AUDIT_POLICY: Final = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", **_AUDIT_RULES}
 
 
 class ControlPlane:
@@ -45,6 +41,7 @@ class ControlPlane:
     Args:
         directory: Where its data, logs, keys and kubeconfig are; they stay when it stops.
         binaries: The directory of its programs.
+        listen: The API server's address and port (0 for a free one); other than loopback only in a network namespace.
 
     Attributes:
         kubeconfig: A kubeconfig with all rights; its context is `localcluster`.
@@ -52,8 +49,9 @@ class ControlPlane:
         components: Its processes, in the order in which they start.
     """
 
-    def __init__(self, directory: Path, binaries: Path) -> None:
+    def __init__(self, directory: Path, binaries: Path, *, listen: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self._directory = directory
+        self._listen = listen
         self._binaries = binaries
         self._pki = Pki(directory / "pki")
         self._noted_ports = directory / "ports.json"
@@ -68,7 +66,7 @@ class ControlPlane:
     @property
     def server(self) -> str:
         """The API server's address."""
-        return f"https://127.0.0.1:{self._ports['kube-apiserver']}"
+        return f"https://{self._listen[0]}:{self._ports['kube-apiserver']}"
 
     @property
     def etcd_url(self) -> str:
@@ -167,7 +165,7 @@ class ControlPlane:
         pki = self._pki
         return [
             f"--etcd-servers={self.etcd_url}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={self._listen[0]}",
             f"--secure-port={self._ports['kube-apiserver']}",
             f"--tls-cert-file={pki.serving}",
             f"--tls-private-key-file={pki.serving_key}",
@@ -218,6 +216,7 @@ class ControlPlane:
             report(f"the port of {taken[0]} ({self._ports[taken[0]]}) is taken by another process; choosing others")
         sockets = [socket.create_server(("127.0.0.1", 0)) for _ in _PORTS]
         self._ports = {name: server.getsockname()[1] for name, server in zip(_PORTS, sockets, strict=True)}
+        self._ports["kube-apiserver"] = self._listen[1] or self._ports["kube-apiserver"]
         for server in sockets:
             server.close()
         write_private(self._noted_ports, json.dumps(self._ports))
@@ -226,12 +225,13 @@ class ControlPlane:
         if component.pid is None or component.name not in self._ports:
             return False
         scheme, path = _HEALTH[component.name]
+        host = self._listen[0] if component.name == "kube-apiserver" else "127.0.0.1"
         with requests.Session() as session:
             session.trust_env = False
             session.verify = str(self._pki.authority)
             session.cert = (str(self._pki.admin), str(self._pki.admin_key))
             try:
-                return session.get(f"{scheme}://127.0.0.1:{self._ports[component.name]}{path}", timeout=5.0).ok
+                return session.get(f"{scheme}://{host}:{self._ports[component.name]}{path}", timeout=5.0).ok
             except requests.RequestException:
                 return False
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from localcluster.binaries import PROGRAMS, cache_directory, ensure_binaries
+from localcluster.binaries import PROGRAMS, ensure_binaries
+from localcluster.builds import cache_directory
 from localcluster.errors import LocalClusterError
 from localcluster.processes import wait_until
 
@@ -167,7 +168,9 @@ def test_two_at_once_build_once(go: FakeGo) -> None:
     threads = [threading.Thread(target=ensure_binaries, args=(lines.append,)) for lines in told]
     for thread in threads:
         thread.start()
-    assert wait_until(lambda: any("another localcluster builds" in " ".join(lines) for lines in told), 30.0)
+    assert wait_until(
+        lambda: any("another process builds the control plane" in " ".join(lines) for lines in told), 30.0
+    )
     hold.unlink()
     for thread in threads:
         thread.join(60.0)

@@ -1,0 +1,227 @@
+"""A real node for the session, the operator's image built from its Dockerfile, and the stack on it.
+
+Where there can be no node the tests skip, and say why and what to install.
+"""
+
+import datetime as dt
+import functools
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from tests.node.enclosure import sweep
+from tests.node.images import Images
+from tests.node.node import Node, condition, eventually
+from tests.node.node_main import BRIDGE
+from tests.node.programs import ensure_programs, what_is_missing
+
+from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
+from exchangerates_infra.project import OPERATOR, PROJECT
+from exchangerates_infra.recorder import record, stack_file_values
+from localcluster.binaries import ensure_binaries
+from localcluster.client import Client, Reference
+from localcluster.rateserver import RateServer
+from localcluster.stack import AppliedStack
+
+DEPLOYMENT: Final = Reference("apps/v1", "Deployment", OPERATOR, OPERATOR)
+KEY: Final = f"{PROJECT}:exchangeratesapiKey"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a node where there can be none, and say why."""
+    missing = what_is_missing()
+    for item in items:
+        if missing and item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(scope="session")
+def show(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Tell how far a build is, where pytest would keep it to itself."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def tell(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            sys.stderr.write(f"\n{text}\n")
+
+    return tell
+
+
+@pytest.fixture(scope="session")
+def images(show: Callable[[str], None]) -> Iterator[Images]:
+    """BuildKit, and a registry with a stand-in for the published base image."""
+    sweep()
+    made = Images(ensure_programs(show))
+    try:
+        made.start(show)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def operator_image(images: Images) -> str:
+    """The operator's image, by digest."""
+    return images.operator("0.0.1")
+
+
+@pytest.fixture(scope="session")
+def node(images: Images, show: Callable[[str], None]) -> Iterator[Node]:
+    """The session's node."""
+    made = Node()
+    try:
+        made.start(ensure_binaries(show), ensure_programs(show), images)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def session_rates(node: Node) -> Iterator[RateServer]:
+    """The stand-in rate server, where Pods reach it."""
+    with node.inside(), RateServer(host=BRIDGE, isolated=True) as server:
+        yield server
+
+
+class Stack:
+    """The stack `local` with a real image, as its resources were recorded."""
+
+    def __init__(self, node: Node, memory: Path, values: dict[str, Any]) -> None:
+        self.client = node.client
+        self._node = node
+        self._applied = AppliedStack(node.client, memory)
+        self._values = values
+
+    def apply(self, **changed: object) -> None:
+        """Apply it, with these keys of the stack file changed."""
+        values = stack_file_values("local", {**self._values, **changed})
+        self._applied.apply(record("local", values, secret_keys=(KEY,)).manifests())
+
+    def deployment(self) -> dict[str, Any]:
+        """Read the Deployment."""
+        return self.client.get(DEPLOYMENT) or {}
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Read the operator's Pods that are not on their way out."""
+        found = self.client.items("v1", "Pod", OPERATOR)
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def is_available(self) -> bool:
+        """Tell whether the Deployment, as it is now, is rolled out and its only Pod Ready."""
+        body = self.deployment()
+        status = body["status"]
+        current = status.get("observedGeneration") == body["metadata"]["generation"]
+        one = [status.get(key) for key in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
+        # The Deployment's own account may be older than what its Pods are by now.
+        ready = [condition(pod, "Ready").get("status") for pod in self.pods()]
+        return current and one == [1, 1, 1, 1] and ready == ["True"]
+
+    def log(self, pod: dict[str, Any]) -> str:
+        """Read a Pod's log."""
+        return self._node.log(OPERATOR, pod["metadata"]["name"])
+
+    def wait_available(self) -> dict[str, Any]:
+        """Wait until it is available, and give its Pod."""
+        eventually(self.is_available, "the operator is available", lambda: self._node.story(OPERATOR))
+        (pod,) = self.pods()
+        return pod
+
+
+@pytest.fixture(scope="session")
+def applied_stack(
+    node: Node, operator_image: str, session_rates: RateServer, tmp_path_factory: pytest.TempPathFactory
+) -> Stack:
+    """The stack with its own rates."""
+    values: dict[str, Any] = {
+        "image": {"ref": operator_image},
+        "providerUrls": session_rates.urls(),
+        "minFetchIntervals": {"frankfurter": "1s", "ecb": "1s", "exchangeratesapi": "1s"},
+        "waitForRollout": True,
+        "waitForRates": True,
+    }
+    stack = Stack(node, tmp_path_factory.mktemp("stack") / "applied.json", values)
+    with node.inside():
+        stack.apply()
+    return stack
+
+
+@pytest.fixture
+def inside(node: Node) -> Iterator[Node]:
+    """The node, with the test in its network."""
+    with node.inside():
+        yield node
+
+
+@pytest.fixture
+def rates(session_rates: RateServer) -> RateServer:
+    """The stand-in rate server, which replays the ECB's table of 2026-10-30."""
+    session_rates.reset()
+    session_rates.replay(dt.date(2026, 10, 30))
+    return session_rates
+
+
+@pytest.fixture
+def stack(applied_stack: Stack, inside: Node, rates: RateServer) -> Stack:
+    """The stack, available."""
+    assert rates.table.rates
+    assert inside.client is applied_stack.client
+    applied_stack.wait_available()
+    return applied_stack
+
+
+class Rates:
+    """ExchangeRates and ConfigMaps of namespace `default`, as a user sees them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def create(self, name: str, **spec: object) -> None:
+        """Create an ExchangeRate."""
+        metadata = {"name": name, "namespace": "default"}
+        self._client.create({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec})
+
+    def delete(self, name: str) -> None:
+        """Delete an ExchangeRate."""
+        self._client.delete(Reference(API_VERSION, KIND, "default", name))
+
+    def refresh(self, name: str) -> None:
+        """Ask for a newer quote at once."""
+        metadata = {"annotations": {REFRESH_ANNOTATION: secrets.token_hex(4)}}
+        self._client.patch(Reference(API_VERSION, KIND, "default", name), {"metadata": metadata})
+
+    def ready(self, name: str) -> dict[str, Any]:
+        """Give an ExchangeRate's condition Ready; empty before it has one."""
+        return condition(self._client.get(Reference(API_VERSION, KIND, "default", name)) or {}, "Ready")
+
+    def wait(self, name: str, reason: str = "Published") -> None:
+        """Wait until Ready has a reason."""
+        eventually(
+            lambda: self.ready(name).get("reason") == reason, f"{name} is {reason}", lambda: str(self.ready(name))
+        )
+
+    def data(self, name: str) -> dict[str, str]:
+        """Read a ConfigMap's data; empty where there is none."""
+        found: dict[str, str] = (self._client.get(Reference("v1", "ConfigMap", "default", name)) or {}).get("data", {})
+        return found
+
+    def versions(self) -> dict[str, tuple[str, str]]:
+        """Give the uid and the version of every ExchangeRate and its ConfigMap: what nobody writes, keeps both."""
+        listed = [*self._client.items(API_VERSION, KIND, "default"), *self._client.items("v1", "ConfigMap", "default")]
+        return {
+            f"{body['kind']} {body['metadata']['name']}": (body["metadata"]["uid"], body["metadata"]["resourceVersion"])
+            for body in listed
+            if body["metadata"]["name"] != "kube-root-ca.crt"
+        }
+
+
+@pytest.fixture
+def user(stack: Stack) -> Rates:
+    """A user of namespace `default`, where the stack's own rates are published."""
+    rates = Rates(stack.client)
+    for name in ("exchange-rate-usd", "exchange-rate-gbp", "exchange-rate-jpy", "exchange-rate-usd-jpy"):
+        eventually(functools.partial(rates.data, name), f"{name} is published")
+        rates.wait(name)
+    return rates
