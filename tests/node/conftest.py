@@ -3,6 +3,7 @@
 Where there can be no node the tests skip, and say why and what to install.
 """
 
+import contextlib
 import datetime as dt
 import functools
 import secrets
@@ -81,8 +82,10 @@ def node(images: Images, show: Callable[[str], None]) -> Iterator[Node]:
 
 @pytest.fixture(scope="session")
 def session_rates(node: Node) -> Iterator[RateServer]:
-    """The stand-in rate server, where Pods reach it."""
-    with node.inside(), RateServer(host=BRIDGE, isolated=True) as server:
+    """The stand-in rate server, where Pods reach it; its threads stay in the node's network, this one does not."""
+    with contextlib.ExitStack() as until_the_end:
+        with node.inside():
+            server = until_the_end.enter_context(RateServer(host=BRIDGE, isolated=True))
         yield server
 
 
