@@ -34,6 +34,10 @@ class Key(StrEnum):
     CURRENCY = "currency"
     DATE = "date"
     PROVIDER = "provider"
+    DERIVED = "derived"
+    PUBLISHED_AT = "publishedAt"
+    QUOTE = "quote"
+    """The whole quote as one JSON document: its parts are of one moment, however they are read."""
 
 
 class Condition(StrEnum):

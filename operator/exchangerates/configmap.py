@@ -5,24 +5,38 @@ annotations only those that the operator has set are its own; those of others ar
 references.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from exchangerates.api import API_VERSION, KIND, Key
 from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate
+from exchangerates.publication import Publication
 from exchangerates.rates import Quote
-from exchangerates.spec import Target
+from exchangerates.spec import ExchangeRateSpec, Target
 
 
-def data_of(target: Target, quote: Quote) -> dict[str, str]:
-    """Give the data of the ConfigMap that publishes a quote."""
+def data_of(spec: ExchangeRateSpec, published: Publication) -> dict[str, str]:
+    """Give the data of the ConfigMap that publishes a rate; the rate's own key wins over one of the same name."""
+    (quote,) = published.quotes
     return {
-        Key.BASE: quote.base,
+        Key.BASE: published.base,
         Key.CURRENCY: quote.currency,
-        Key.DATE: quote.date.isoformat(),
-        Key.PROVIDER: quote.provider,
-        target.key: quote.rate,
+        **_provenance(published),
+        Key.QUOTE: _document(
+            {"base": quote.base, "currency": quote.currency, "provider": quote.provider, **_parts(quote)}
+        ),
+        spec.target.key: quote.rate,
     }
+
+
+def written_since(data: Mapping[str, str], spec: ExchangeRateSpec, quotes: tuple[Quote, ...]) -> str | None:
+    """Give since when a ConfigMap holds just these quotes, or None where it does not or does not tell.
+
+    It is asked where the status does not know: a process can end after the one write and before the other.
+    """
+    since = data.get(Key.PUBLISHED_AT)
+    return since if since and data == data_of(spec, Publication(quotes).published_since(since)) else None
 
 
 def labels_of(target: Target) -> Mapping[str, str]:
@@ -30,7 +44,7 @@ def labels_of(target: Target) -> Mapping[str, str]:
     return {**target.labels, **OWN_LABELS}
 
 
-def desired_body(owner: ExchangeRate, target: Target, quote: Quote) -> dict[str, Any]:
+def desired_body(owner: ExchangeRate, target: Target, data: Mapping[str, str]) -> dict[str, Any]:
     """Give the whole ConfigMap as it is first written.
 
     `blockOwnerDeletion` is absent on purpose: setting it takes rights on the owner's finalizers.
@@ -45,7 +59,7 @@ def desired_body(owner: ExchangeRate, target: Target, quote: Quote) -> dict[str,
             "ownerReferences": [owner_reference(owner)],
             **({"annotations": target.annotations} if target.annotations else {}),
         },
-        "data": data_of(target, quote),
+        "data": data,
     }
 
 
@@ -54,7 +68,7 @@ def owner_reference(owner: ExchangeRate) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": KIND, "name": owner.key.name, "uid": owner.uid, "controller": True}
 
 
-def patch_to(observed: ConfigMap, target: Target, quote: Quote) -> dict[str, Any] | None:
+def patch_to(observed: ConfigMap, target: Target, data: Mapping[str, str]) -> dict[str, Any] | None:
     """Give the merge patch that leads from an own ConfigMap to the desired one, or None where it is there already.
 
     It carries the uid and the resource version: the API server refuses it if the ConfigMap is not, to the letter, the
@@ -64,14 +78,34 @@ def patch_to(observed: ConfigMap, target: Target, quote: Quote) -> dict[str, Any
         "labels": _changes(observed.labels, labels_of(target), observed.own_labels),
         "annotations": _changes(observed.annotations, target.annotations, observed.own_annotations),
     }
-    data = _changes(observed.data, data_of(target, quote), frozenset(observed.data))
-    content = {"data": data, "binaryData": dict.fromkeys(observed.binary_keys)}
+    changed = _changes(observed.data, data, frozenset(observed.data))
+    content = {"data": changed, "binaryData": dict.fromkeys(observed.binary_keys)}
     patch = {name: change for name, change in content.items() if change}
     metadata = {name: change for name, change in changes.items() if change}
     if not patch and not metadata:
         return None
     guard = {"uid": observed.uid, "resourceVersion": str(observed.resource_version)}
     return {**patch, "metadata": {**guard, **metadata}}
+
+
+def _provenance(published: Publication) -> dict[str, str]:
+    """Give where the quotes come from; nothing in it changes while they do not."""
+    return {
+        Key.DATE: published.date.isoformat(),
+        Key.PROVIDER: published.provider,
+        Key.DERIVED: str(published.derived).lower(),
+        **({Key.PUBLISHED_AT: published.since} if published.since else {}),
+    }
+
+
+def _parts(quote: Quote) -> dict[str, str | bool]:
+    """Give what one quote's document says; the rate is text, since JSON's numbers are floats to many readers."""
+    parts: dict[str, str | bool] = {"rate": quote.rate, "date": quote.date.isoformat(), "derived": quote.derived}
+    return {**parts, **({"publishedAt": quote.since} if quote.since else {})}
+
+
+def _document(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":"))
 
 
 def _changes(observed: Mapping[str, str], desired: Mapping[str, str], own: frozenset[str]) -> dict[str, str | None]:

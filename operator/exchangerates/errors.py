@@ -22,8 +22,8 @@
         ├── CredentialsError      there are none for an API server, or they cannot be used
         └── CrdMissing            the API server does not know the kind
 
-Only `reconcile` ends a ReconcileError, an OwnerGone and a FetchedBefore, `controller` an ApiError and a FetchUnderWay,
-`rate_tables` a FetchError, `__main__` a StartError.
+Only `reconcile` ends a ReconcileError and an OwnerGone, `lookup` a FetchedBefore, `controller` an ApiError and a
+FetchUnderWay, `rate_tables` a FetchError, `__main__` a StartError.
 """
 
 from collections.abc import Mapping

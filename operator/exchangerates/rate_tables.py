@@ -140,14 +140,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A quote, and when to look for a newer one.
+    """Quotes of one table, and when to look for newer ones.
 
     Attributes:
-        quote: The quote.
+        quotes: One per currency of the spec, in its order.
         usable_s: Seconds until the table should be looked at again.
     """
 
-    quote: Quote
+    quotes: tuple[Quote, ...]
     usable_s: float
 
 
@@ -163,7 +163,7 @@ class RateTables:
             self._sources[provider].remember(asyncio.get_running_loop().time() - ago_s)
 
     def quote(self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool) -> Fetched:
-        """Give the quote for a spec from the first provider of its chain that has it.
+        """Give the quotes for a spec from the first provider of its chain that has them all.
 
         Where every provider fails, an older table that still is in memory serves; the quote's own date says how old it
         is.
@@ -189,13 +189,13 @@ class RateTables:
             except FetchError:
                 failed.append(source)
                 continue
-            if quote := table.quote(spec.base, spec.currency):
+            if quotes := table.quotes(spec.base, spec.currencies):
                 usable_s = source.usable_until(spec.refresh_interval_s) - asyncio.get_running_loop().time()
-                return Fetched(quote, max(usable_s, 0.0))
+                return Fetched(quotes, max(usable_s, 0.0))
         problem = _problem(spec, sources, failed, urgent=urgent)
         for source in failed:
-            if source.table and (quote := source.table.quote(spec.base, spec.currency)):
-                return Fetched(quote, problem.retry_after_s or 0.0)
+            if source.table and (quotes := source.table.quotes(spec.base, spec.currencies)):
+                return Fetched(quotes, problem.retry_after_s or 0.0)
         raise problem
 
     def _chain(self, spec: ExchangeRateSpec) -> tuple[Source, ...]:
@@ -213,7 +213,7 @@ class RateTables:
 def _problem(
     spec: ExchangeRateSpec, sources: Sequence[Source], failed: Sequence[Source], *, urgent: bool
 ) -> ReconcileError:
-    pair = f"{spec.base} to {spec.currency}"
+    pair = spec.pair
     if not failed:
         names = ", ".join(source.name for source in sources)
         return CurrencyNotSupported(

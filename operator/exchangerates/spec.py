@@ -71,8 +71,8 @@ class ExchangeRateSpec:
     """A spec with its defaults resolved.
 
     Attributes:
-        currency: The quote currency.
-        base: The base currency: a rate is `currency` units per one `base`.
+        currencies: The quote currencies, in the order of the spec; never empty.
+        base: The base currency: a rate is quote currency units per one `base`.
         provider: The pinned rate provider, or None for the stack's chain.
         refresh_interval_s: Seconds between two looks for a newer quote.
         max_age_s: Age of a quote, by its own date, after which it is stale, in seconds.
@@ -80,13 +80,18 @@ class ExchangeRateSpec:
         target: Where the rate is published.
     """
 
-    currency: str
+    currencies: tuple[str, ...]
     base: str
     provider: str | None
     refresh_interval_s: float
     max_age_s: float
     suspend: bool
     target: Target
+
+    @property
+    def pair(self) -> str:
+        """The pair of currencies, as text for a message."""
+        return f"{self.base} to {', '.join(self.currencies)}"
 
 
 def parse_duration(text: str) -> float:
@@ -115,7 +120,7 @@ def parse_spec(name: str, raw: Mapping[str, Any], defaults: Defaults) -> Exchang
     if provider is not None and provider not in PROVIDERS:
         raise InvalidSpec("provider", f"{provider!r} is no known rate provider; write one of {', '.join(PROVIDERS)}")
     return ExchangeRateSpec(
-        currency=_currency(raw, "currency", None),
+        currencies=(_currency(raw, "currency", None),),
         base=_currency(raw, "base", defaults.base),
         provider=provider,
         refresh_interval_s=_duration(

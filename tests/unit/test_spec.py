@@ -14,7 +14,7 @@ DEFAULTS = Defaults(base="EUR", providers=("frankfurter", "ecb"), refresh_interv
 def test_what_the_tutorial_wrote_is_valid() -> None:
     """A currency alone: everything else comes from the stack."""
     spec = parse_spec("exchange-rate-usd", {"currency": "USD"}, DEFAULTS)
-    assert spec.currency == "USD"
+    assert spec.currencies == ("USD",)
     assert spec.base == "EUR"
     assert spec.provider is None
     assert (spec.refresh_interval_s, spec.max_age_s) == (3600.0, 604800.0)
@@ -32,7 +32,7 @@ def test_every_field_is_taken_over() -> None:
         "target": {"name": "yen"},
     }
     spec = parse_spec("x", raw, DEFAULTS)
-    assert (spec.currency, spec.base, spec.provider, spec.target.name) == ("JPY", "USD", "ecb", "yen")
+    assert (spec.currencies, spec.base, spec.provider, spec.target.name) == (("JPY",), "USD", "ecb", "yen")
     assert (spec.refresh_interval_s, spec.max_age_s) == (5400.0, 129600.0)
 
 

@@ -92,6 +92,16 @@ class MemoryCluster:
         status = {**held["status"], "rates": [{**held["status"]["rates"][0], **entry}]}
         self._store("rate", self.rates, {**held, "status": status})
 
+    def data(self, name: str) -> dict[str, str]:
+        """Give a ConfigMap's data; empty where there is none."""
+        held: dict[str, str] = self.maps.get(ObjectKey("default", name), {}).get("data", {})
+        return held
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Give an ExchangeRate's status; empty where there is none."""
+        held: dict[str, Any] = self.rates[ObjectKey("default", name)].get("status", {})
+        return held
+
     def ready(self, name: str) -> str:
         """Give the reason of an object's Ready condition, empty where there is none."""
         conditions = self.rates[ObjectKey("default", name)].get("status", {}).get("conditions", ())

@@ -1,0 +1,58 @@
+"""What an earlier pass left in the status: the operator's memory over restarts. Pure and total.
+
+Anybody with the rights may have written anything there: what cannot be is not remembered.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Final
+
+from exchangerates.publication import Publication
+from exchangerates.rates import Quote, parse_date, parse_rate
+from exchangerates.spec import ExchangeRateSpec
+
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""RFC 3339 to the second, UTC."""
+
+
+def published(status: Mapping[str, Any], spec: ExchangeRateSpec) -> Publication | None:
+    """Give what an earlier pass published, where it answers this spec; else None."""
+    if spec.provider not in (None, status.get("provider")) or status.get("base") != spec.base:
+        return None
+    quotes = _quotes(status, spec)
+    return Publication(quotes) if quotes else None
+
+
+def last_publication(status: Mapping[str, Any]) -> tuple[str, dt.datetime] | None:
+    """Give the rate provider of what is published and when that was published first; None where it is not told."""
+    try:
+        since = max(entry["publishedAt"] for entry in status["rates"])
+        return str(status["provider"]), dt.datetime.strptime(since, TIME).replace(tzinfo=dt.UTC)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _quotes(part: Mapping[str, Any], spec: ExchangeRateSpec) -> tuple[Quote, ...] | None:
+    """Read `rates` and `provider`: one quote per currency of the spec and no more, or None."""
+    try:
+        entries = {entry["currency"]: entry for entry in part["rates"]}
+        if entries.keys() != set(spec.currencies):
+            return None
+        return tuple(_quote(spec.base, part["provider"], entries[currency]) for currency in spec.currencies)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _quote(base: str, provider: object, entry: Mapping[str, Any]) -> Quote:
+    if not isinstance(provider, str):
+        raise TypeError(provider)
+    since = entry.get("publishedAt")
+    return Quote(
+        base=base,
+        currency=entry["currency"],
+        rate=f"{parse_rate(entry['rate']):f}",
+        date=parse_date(entry["date"]),
+        provider=provider,
+        derived=bool(entry.get("derived")),
+        since=since if isinstance(since, str) else None,
+    )
