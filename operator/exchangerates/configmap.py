@@ -5,15 +5,18 @@ annotations only those that the operator has set are its own; those of others ar
 references.
 """
 
+import datetime as dt
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from exchangerates.api import API_VERSION, KIND, Key
 from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate
 from exchangerates.publication import Publication
-from exchangerates.rates import Quote
+from exchangerates.rates import Quote, parse_date
 from exchangerates.spec import ExchangeRateSpec, Target
+
+_ABOUT: Final = frozenset(Key) - {Key.RATE, Key.QUOTE}
 
 
 def data_of(spec: ExchangeRateSpec, published: Publication) -> dict[str, str]:
@@ -28,6 +31,19 @@ def data_of(spec: ExchangeRateSpec, published: Publication) -> dict[str, str]:
         ),
         spec.target.key: quote.rate,
     }
+
+
+def withdrawn(data: Mapping[str, str], target: Target) -> dict[str, str]:
+    """Give the data without any rate: what is left says what it was and where it came from."""
+    return {key: value for key, value in data.items() if key in _ABOUT and key != target.key}
+
+
+def written_date(data: Mapping[str, str]) -> dt.date | None:
+    """Give the day of the rate that a ConfigMap holds, or None."""
+    try:
+        return parse_date(data.get(Key.DATE))
+    except ValueError:
+        return None
 
 
 def written_since(data: Mapping[str, str], spec: ExchangeRateSpec, quotes: tuple[Quote, ...]) -> str | None:

@@ -47,11 +47,16 @@ class Publication:
 
     def age_s(self, now: dt.datetime) -> float:
         """Give the seconds since the start of the quotes' own day, UTC; negative for tomorrow's."""
-        return (now - dt.datetime.combine(self.date, dt.time(), dt.UTC)).total_seconds()
+        return age_of_day_s(self.date, now)
 
     def published_since(self, since: str) -> "Publication":
         """Give it as one that is published since this time, RFC 3339."""
         return replace(self, quotes=tuple(replace(quote, since=since) for quote in self.quotes))
+
+
+def age_of_day_s(day: dt.date, now: dt.datetime) -> float:
+    """Give the seconds since the start of a day, UTC; negative for tomorrow."""
+    return (now - dt.datetime.combine(day, dt.time(), dt.UTC)).total_seconds()
 
 
 def decide(spec: ExchangeRateSpec, published: Publication | None, fetched: tuple[Quote, ...], now: str) -> Publication:

@@ -11,9 +11,18 @@ from typing import Any, Final, Protocol
 
 from exchangerates import configmap, lookup, memory, publisher, status
 from exchangerates.api import Condition, Reason
-from exchangerates.errors import ApiError, FetchUnderWay, OwnerGone, ReconcileError
+from exchangerates.errors import (
+    ApiError,
+    FetchUnderWay,
+    OwnerGone,
+    ReconcileError,
+    Suspended,
+    TargetConflict,
+    TargetRefused,
+)
 from exchangerates.lookup import Lookup
 from exchangerates.observed import ExchangeRate, ObjectKey, Observed
+from exchangerates.publication import age_of_day_s
 from exchangerates.publisher import ANOTHER_OBJECT, Publisher
 from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
 
@@ -48,6 +57,8 @@ class Outcome:
     again_s: float | None
 
 
+_HANDS_OFF: Final = (Suspended, TargetConflict, TargetRefused)
+"""What says that the ConfigMap is not to be, or cannot be, written."""
 GONE: Final = Outcome(None, None)
 
 
@@ -87,7 +98,10 @@ class Reconciler:
             try:
                 spec = parse_spec(owner.key.name, owner.spec, self._defaults)
                 found = Lookup(self._rates, owner, spec, self._written(owner, spec), now).find(refresh=refresh)
-                await self._publisher.publish(owner, spec.target, configmap.data_of(spec, found.published))
+                data = configmap.data_of(spec, found.published)
+                if spec.withdraws and found.published.age_s(now) > spec.max_age_s:
+                    data = configmap.withdrawn(data, spec.target)
+                await self._publisher.publish(owner, spec.target, data)
             except ReconcileError as error:
                 return await self._fail(owner, spec, error, now, refresh=refresh)
             except (ApiError, OwnerGone, FetchUnderWay):
@@ -112,9 +126,34 @@ class Reconciler:
         *,
         refresh: bool,
     ) -> Outcome:
+        again_s = error.retry_after_s
+        if spec is not None and spec.withdraws and not isinstance(error, _HANDS_OFF):
+            until_stale_s = await self._withdraw(owner, spec, now)
+            again_s = min(filter(None, (again_s, until_stale_s)), default=None)
         desired = status.desired_failed(owner, spec, error, now, refreshed=refresh)
         await self._report(owner, desired, now)
-        return Outcome(error.reason, error.retry_after_s)
+        return Outcome(error.reason, again_s)
+
+    async def _withdraw(self, owner: ExchangeRate, spec: ExchangeRateSpec, now: dt.datetime) -> float | None:
+        """Take a rate that is too old out of the object's ConfigMap, whatever it was quoted for.
+
+        Returns:
+            Seconds until that is due; None where there is no rate any more.
+        """
+        data = self._written(owner, spec)
+        left, date = configmap.withdrawn(data, spec.target), configmap.written_date(data)
+        if date is None or data == left:
+            return None
+        known = memory.published(owner.status, spec)
+        age_s = known.age_s(now) if known is not None else age_of_day_s(date, now)
+        if age_s <= spec.max_age_s:
+            return spec.max_age_s - age_s + 1
+        try:
+            await self._publisher.publish(owner, spec.target, left)
+        except ReconcileError as refused:
+            # The error that led here stays the one that is told; the next pass tries again.
+            logger.warning("ExchangeRate %s: its old rate could not be withdrawn: %s", owner.key, refused)
+        return None
 
     def _written(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> Mapping[str, str]:
         """Give the data of the object's own ConfigMap, empty where there is none."""

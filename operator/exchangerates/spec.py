@@ -78,6 +78,7 @@ class ExchangeRateSpec:
         max_age_s: Age of a quote, by its own date, after which it is stale, in seconds.
         suspend: Whether the operator is to leave the object and its ConfigMap as they are.
         target: Where the rate is published.
+        withdraws: Whether a stale rate is taken out of the ConfigMap.
     """
 
     currencies: tuple[str, ...]
@@ -87,6 +88,7 @@ class ExchangeRateSpec:
     max_age_s: float
     suspend: bool
     target: Target
+    withdraws: bool = False
 
     @property
     def pair(self) -> str:
@@ -129,6 +131,7 @@ def parse_spec(name: str, raw: Mapping[str, Any], defaults: Defaults) -> Exchang
         max_age_s=_duration(raw, "maxAge", defaults.max_age_s, MIN_MAX_AGE_S, MAX_MAX_AGE_S),
         suspend=_suspend(raw),
         target=_target(raw, name),
+        withdraws=_choice(raw, "onStale", ("Keep", "Withdraw")) == "Withdraw",
     )
 
 
@@ -155,6 +158,13 @@ def _duration(raw: Mapping[str, Any], field: str, default_s: float, min_s: float
 
 def _short(seconds: float) -> str:
     return f"{seconds / 3600:.0f}h" if seconds >= _UNITS_S["h"] else f"{seconds / 60:.0f}m"
+
+
+def _choice(raw: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> str:
+    value = raw.get(field, choices[0])
+    if value not in choices:
+        raise InvalidSpec(field, f"{value!r} is not known; write one of {', '.join(choices)}")
+    return str(value)
 
 
 def _suspend(raw: Mapping[str, Any]) -> bool:

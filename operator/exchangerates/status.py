@@ -23,9 +23,10 @@ def desired_published(
     stale = published.age_s(now) > spec.max_age_s
     if stale:
         age_h = spec.max_age_s / 3600
+        fate = "does not hold it any more (onStale: Withdraw)" if spec.withdraws else "keeps that rate"
         message = (
             f"{published.provider} quotes nothing newer than {published.date} for {', '.join(spec.currencies)}, which "
-            f"is older than maxAge ({age_h:g}h); ConfigMap {spec.target.name} keeps that rate"
+            f"is older than maxAge ({age_h:g}h); ConfigMap {spec.target.name} {fate}"
         )
         ready = _condition(owner, Condition.READY, Reason.RATE_TOO_OLD, message, now, holds=False)
     else:

@@ -60,6 +60,7 @@ def test_every_field_is_taken_over() -> None:
             "target.labels",
             id="the operator's label",
         ),
+        pytest.param({"currency": "USD", "onStale": "Delete"}, "onStale", id="an unknown way to be stale"),
         pytest.param({"currency": "USD", "suspend": "yes"}, "suspend", id="a word for true"),
     ],
 )

@@ -23,6 +23,7 @@ from exchangerates.rate_tables import RateTables, Source
 from exchangerates.rates import Price, RateTable
 from exchangerates.reconcile import Reconciler
 from exchangerates.spec import Defaults
+from localcluster.rateserver import table_of
 
 
 class _Selector(selectors.DefaultSelector):
@@ -71,6 +72,20 @@ class Upstream:
         return RateTable(self.name, "EUR", {code: Price(Decimal(rate), self.date) for code, rate in self.rates.items()})
 
 
+class EcbUpstream(Upstream):
+    """A rate provider that quotes what the ECB really published, each working day from 16:00 UTC on."""
+
+    def __init__(self, name: str, now: Callable[[], dt.datetime]) -> None:
+        super().__init__(name, dt.date.min)
+        self._now = now
+
+    def fetch(self) -> RateTable:
+        """Answer one call."""
+        table = table_of((self._now() - dt.timedelta(hours=16)).date())
+        self.date, self.rates = table.date, dict(table.rates)
+        return super().fetch()
+
+
 class MemoryCluster:
     """Both kinds, with uids, resource versions and preconditions; what is written is shown to the watches at once."""
 
@@ -91,6 +106,18 @@ class MemoryCluster:
         held = self.rates[ObjectKey("default", name)]
         status = {**held["status"], "rates": [{**held["status"]["rates"][0], **entry}]}
         self._store("rate", self.rates, {**held, "status": status})
+
+    def change(self, name: str, **spec: object) -> None:
+        """Change fields of an ExchangeRate's spec."""
+        held = self.rates[ObjectKey("default", name)]
+        metadata = {**held["metadata"], "generation": held["metadata"]["generation"] + 1}
+        self._store("rate", self.rates, {**held, "metadata": metadata, "spec": {**held["spec"], **spec}})
+
+    def annotate(self, name: str, key: str, value: str) -> None:
+        """Set an annotation of an ExchangeRate."""
+        held = self.rates[ObjectKey("default", name)]
+        annotations = {**held["metadata"].get("annotations", {}), key: value}
+        self._store("rate", self.rates, {**held, "metadata": {**held["metadata"], "annotations": annotations}})
 
     def data(self, name: str) -> dict[str, str]:
         """Give a ConfigMap's data; empty where there is none."""
@@ -188,7 +215,7 @@ class World:
 
     def now(self) -> dt.datetime:
         """Give the time of day."""
-        return self._start + dt.timedelta(seconds=asyncio.get_running_loop().time())
+        return clock(self._start)()
 
     def _show(self, kind: str, event: str, body: dict[str, Any]) -> None:
         watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
@@ -216,6 +243,11 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
     upstream.calls += 1
     await asyncio.sleep(upstream.delay_s)
     return call()
+
+
+def clock(start: dt.datetime) -> Callable[[], dt.datetime]:
+    """Give a clock that shows this time when the loop begins."""
+    return lambda: start + dt.timedelta(seconds=asyncio.get_running_loop().time())
 
 
 def failing(upstream: Upstream, text: str = "HTTP 500") -> Upstream:

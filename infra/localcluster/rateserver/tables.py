@@ -40,6 +40,11 @@ def table_of(day: dt.date) -> Table:
     raise LookupError(f"the ECB published no table until {day}")
 
 
+def days() -> list[dt.date]:
+    """Give the days for which the ECB published tables, newest first."""
+    return [dt.date.fromisoformat(row["Date"]) for row in _rows()]
+
+
 @cache
 def _rows() -> list[dict[str, str]]:
     """Give the history's rows, newest first."""
