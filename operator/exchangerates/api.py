@@ -22,6 +22,9 @@ MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 REFRESH_ANNOTATION: Final = f"{GROUP}/refresh"
 """On an ExchangeRate: any new value makes the operator look for a newer quote at once. Status shows it once it did."""
 
+APPROVE_ANNOTATION: Final = f"{GROUP}/approve"
+"""On an ExchangeRate: exactly the held rate as its value publishes it though it moved more than `maxChangePercent`."""
+
 PROVIDERS: Final = ("frankfurter", "ecb", "exchangeratesapi")
 """The rate providers, by the names that users write: the CRD's enum and the operator's registry equal it."""
 
@@ -32,6 +35,8 @@ class Key(StrEnum):
     RATE = "rate"
     BASE = "base"
     CURRENCY = "currency"
+    CURRENCIES = "currencies"
+    """In place of `currency` where there are several, comma-separated."""
     DATE = "date"
     PROVIDER = "provider"
     DERIVED = "derived"
@@ -52,6 +57,8 @@ class Reason(StrEnum):
 
     PUBLISHED = "Published"
     """The ConfigMap holds the rate for this generation of the spec, and it is not older than `maxAge`."""
+    SPIKE_HELD = "SpikeHeld"
+    """A newer quote moved more than `maxChangePercent`: the former rate stays until that is confirmed or approved."""
     RATE_TOO_OLD = "RateTooOld"
     """The newest quote that could be had is older than `maxAge`; it stays in the ConfigMap."""
     RATE_FRESH = "RateFresh"
@@ -74,6 +81,10 @@ class Reason(StrEnum):
     """The API server refused the ConfigMap (quota, admission, an immutable one)."""
     INTERNAL_ERROR = "InternalError"
     """An error that nobody foresaw; the operator's log has its traceback."""
+
+
+READY_REASONS: Final = (Reason.PUBLISHED, Reason.SPIKE_HELD)
+"""The reasons with which Ready is True."""
 
 
 class Env(StrEnum):

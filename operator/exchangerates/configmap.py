@@ -20,16 +20,23 @@ _ABOUT: Final = frozenset(Key) - {Key.RATE, Key.QUOTE}
 
 
 def data_of(spec: ExchangeRateSpec, published: Publication) -> dict[str, str]:
-    """Give the data of the ConfigMap that publishes a rate; the rate's own key wins over one of the same name."""
-    (quote,) = published.quotes
+    """Give the data of the ConfigMap that publishes a rate or a set; a rate's key wins over one of the same name."""
+    codes, common = spec.currencies, {"base": published.base, "provider": published.provider}
+    if spec.is_set:
+        document: dict[str, Any] = {**common, "rates": {quote.currency: _parts(quote) for quote in published.quotes}}
+        pair: dict[str, str] = {Key.CURRENCIES: ",".join(codes)}
+        rates = {quote.currency: quote.rate for quote in published.quotes}
+    else:
+        (quote,) = published.quotes
+        document = {**common, "currency": quote.currency, **_parts(quote)}
+        pair = {Key.CURRENCY: quote.currency}
+        rates = {spec.target.key: quote.rate}
     return {
         Key.BASE: published.base,
-        Key.CURRENCY: quote.currency,
+        **pair,
         **_provenance(published),
-        Key.QUOTE: _document(
-            {"base": quote.base, "currency": quote.currency, "provider": quote.provider, **_parts(quote)}
-        ),
-        spec.target.key: quote.rate,
+        Key.QUOTE: json.dumps(document, separators=(",", ":")),
+        **rates,
     }
 
 
@@ -118,10 +125,6 @@ def _parts(quote: Quote) -> dict[str, str | bool]:
     """Give what one quote's document says; the rate is text, since JSON's numbers are floats to many readers."""
     parts: dict[str, str | bool] = {"rate": quote.rate, "date": quote.date.isoformat(), "derived": quote.derived}
     return {**parts, **({"publishedAt": quote.since} if quote.since else {})}
-
-
-def _document(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, separators=(",", ":"))
 
 
 def _changes(observed: Mapping[str, str], desired: Mapping[str, str], own: frozenset[str]) -> dict[str, str | None]:

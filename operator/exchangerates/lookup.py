@@ -12,7 +12,7 @@ from exchangerates import configmap, memory, status
 from exchangerates.api import Reason
 from exchangerates.errors import FetchedBefore, ReconcileError, Suspended
 from exchangerates.observed import ExchangeRate
-from exchangerates.publication import Publication, decide
+from exchangerates.publication import Held, Publication, approved, decide, second_word
 from exchangerates.rate_tables import Fetched
 from exchangerates.spec import ExchangeRateSpec
 
@@ -20,7 +20,9 @@ from exchangerates.spec import ExchangeRateSpec
 class Rates(Protocol):
     """The calls of `rate_tables.RateTables` that a look makes."""
 
-    def quote(self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool) -> Fetched: ...  # noqa: D102
+    def quote(  # noqa: D102
+        self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool, without: str | None = None
+    ) -> Fetched: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Lookup:
         published = memory.published(self.owner.status, self.spec)
         if published is not None and not refresh:
             return Found(published, 0.0)
+        if published is not None and published.held is not None and published.held.approval == self.owner.approval:
+            return Found(approved(published, self.now), 0.0)
         try:
             fetched = self._fetch(published)
         except FetchedBefore as early:
@@ -80,8 +84,22 @@ class Lookup:
                 raise
             return Found(published, error.retry_after_s or 0.0)
         since = configmap.written_since(self.written, self.spec, fetched.quotes)
-        now = since or self.now.strftime(memory.TIME)
-        return Found(decide(self.spec, published, fetched.quotes, now), fetched.usable_s)
+        decided = decide(self.spec, published, fetched.quotes, self.now, since)
+        if decided.held is not None:
+            decided = self._second_opinion(decided, decided.held)
+        return Found(decided, fetched.usable_s)
+
+    def _second_opinion(self, published: Publication, held: Held) -> Publication:
+        """Ask the other providers of the chain about a rate that moved too far; without an answer it stays held."""
+        if self.spec.provider is not None:
+            return published
+        try:
+            other = self.rates.quote(
+                self.spec, self.spec.refresh_interval_s, urgent=False, without=held.quotes[0].provider
+            )
+        except (ReconcileError, FetchedBefore):
+            return published
+        return second_word(self.spec, published, other.quotes, self.now)
 
     def _fetch(self, published: Publication | None) -> Fetched:
         urgent = published is None or published.age_s(self.now) > self.spec.max_age_s

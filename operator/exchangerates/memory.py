@@ -5,14 +5,11 @@ Anybody with the rights may have written anything there: what cannot be is not r
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from exchangerates.publication import Publication
-from exchangerates.rates import Quote, parse_date, parse_rate
+from exchangerates.publication import Held, Publication
+from exchangerates.rates import TIME, Quote, parse_date, parse_rate
 from exchangerates.spec import ExchangeRateSpec
-
-TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
-"""RFC 3339 to the second, UTC."""
 
 
 def published(status: Mapping[str, Any], spec: ExchangeRateSpec) -> Publication | None:
@@ -20,7 +17,7 @@ def published(status: Mapping[str, Any], spec: ExchangeRateSpec) -> Publication 
     if spec.provider not in (None, status.get("provider")) or status.get("base") != spec.base:
         return None
     quotes = _quotes(status, spec)
-    return Publication(quotes) if quotes else None
+    return Publication(quotes, _confirmed(status, spec), _held(status, spec)) if quotes else None
 
 
 def last_publication(status: Mapping[str, Any]) -> tuple[str, dt.datetime] | None:
@@ -30,6 +27,21 @@ def last_publication(status: Mapping[str, Any]) -> tuple[str, dt.datetime] | Non
         return str(status["provider"]), dt.datetime.strptime(since, TIME).replace(tzinfo=dt.UTC)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _confirmed(status: Mapping[str, Any], spec: ExchangeRateSpec) -> dt.date | None:
+    try:
+        return parse_date(status.get("confirmedDate")) if spec.min_change is not None else None
+    except ValueError:
+        return None
+
+
+def _held(status: Mapping[str, Any], spec: ExchangeRateSpec) -> Held | None:
+    held = status.get("held")
+    if spec.max_change is None or not isinstance(held, Mapping):
+        return None
+    quotes, since, approval = _quotes(held, spec), held.get("since"), held.get("approval")
+    return Held(quotes, str(since), str(approval)) if quotes and since and approval else None
 
 
 def _quotes(part: Mapping[str, Any], spec: ExchangeRateSpec) -> tuple[Quote, ...] | None:

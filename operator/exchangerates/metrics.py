@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 
-from exchangerates.api import PLURAL, Reason
+from exchangerates.api import PLURAL, READY_REASONS, Reason
 
 _SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -114,7 +114,7 @@ class Metrics:
         """Give the text that Prometheus scrapes."""
         self._objects.clear()
         for reason, count in gauges.objects().items():
-            ready = "true" if reason is Reason.PUBLISHED else "false"
+            ready = "true" if reason in READY_REASONS else "false"
             self._objects.labels(ready, reason or "Pending").set(count)
         self._backlog.set(gauges.backlog())
         self._lag.set(gauges.lag_s())

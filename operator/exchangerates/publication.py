@@ -5,9 +5,28 @@ Quotes of one object belong together: they are of one table, and they are publis
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from decimal import Context, Decimal
+from typing import Final
 
-from exchangerates.rates import Quote
+from exchangerates.rates import TIME, Quote
 from exchangerates.spec import ExchangeRateSpec
+
+_PERCENT: Final = Context(prec=50)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Quotes that moved too far to be published without a second word.
+
+    Attributes:
+        quotes: One per currency of the object, in its order.
+        since: Since when they are held back, RFC 3339.
+        approval: The rates that moved too far, comma-separated: what a user writes to publish them all.
+    """
+
+    quotes: tuple[Quote, ...]
+    since: str
+    approval: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +35,13 @@ class Publication:
 
     Attributes:
         quotes: One per currency of the object, in its order, all of one table; never empty.
+        confirmed: The day of a later quote that moved too little to be published, or None.
+        held: What moved too far to be published, or None.
     """
 
     quotes: tuple[Quote, ...]
+    confirmed: dt.date | None = None
+    held: Held | None = None
 
     @property
     def base(self) -> str:
@@ -46,8 +69,8 @@ class Publication:
         return max(filter(None, (quote.since for quote in self.quotes)), default=None)
 
     def age_s(self, now: dt.datetime) -> float:
-        """Give the seconds since the start of the quotes' own day, UTC; negative for tomorrow's."""
-        return age_of_day_s(self.date, now)
+        """Give the seconds since the start of the day, UTC, that last spoke for the quotes; negative for tomorrow."""
+        return age_of_day_s(max(self.date, self.confirmed or self.date), now)
 
     def published_since(self, since: str) -> "Publication":
         """Give it as one that is published since this time, RFC 3339."""
@@ -59,22 +82,107 @@ def age_of_day_s(day: dt.date, now: dt.datetime) -> float:
     return (now - dt.datetime.combine(day, dt.time(), dt.UTC)).total_seconds()
 
 
-def decide(spec: ExchangeRateSpec, published: Publication | None, fetched: tuple[Quote, ...], now: str) -> Publication:
+def decide(
+    spec: ExchangeRateSpec,
+    published: Publication | None,
+    fetched: tuple[Quote, ...],
+    now: dt.datetime,
+    since: str | None = None,
+) -> Publication:
     """Decide what is published after quotes were fetched.
 
     Args:
         spec: What the object asks for.
         published: What is published and answers the spec, or None.
         fetched: The quotes, in the spec's order.
-        now: The time, RFC 3339.
+        now: The time, UTC.
+        since: Since when the fetched quotes are published, RFC 3339, where they were written before; None for now.
     """
-    del spec
+    since = since or now.strftime(TIME)
     if published is None:
-        return Publication(fetched).published_since(now)
+        return Publication(fetched).published_since(since)
     pairs = list(zip(fetched, published.quotes, strict=True))
-    if any(new.date < old.date for new, old in pairs) or all(_same(new, old) for new, old in pairs):
+    if any(new.date < old.date for new, old in pairs):
         return published
-    return Publication(tuple(old if new == old else replace(new, since=now) for new, old in pairs))
+    if all(_same(new, old) for new, old in pairs):
+        # Whoever had quoted the spike has taken it back; what another one says about the same day is no answer to it.
+        taken_back = published.held is not None and published.held.quotes[0].provider == fetched[0].provider
+        return replace(published, held=None) if taken_back else published
+    if spec.max_change is not None and any(move(old, new) > spec.max_change for new, old in pairs):
+        held = published.held
+        if held is None or not _confirmed(held, fetched, published, spec.max_change):
+            return replace(published, held=_hold(published, fetched, spec.max_change, since))
+    elif spec.min_change is not None and all(move(old, new) < spec.min_change for new, old in pairs):
+        return replace(published, held=None, confirmed=_confirmed_date(spec, published, fetched, now))
+    return Publication(tuple(old if new == old else replace(new, since=since) for new, old in pairs))
+
+
+def approved(published: Publication, now: dt.datetime) -> Publication:
+    """Give what is published once what was held back is approved."""
+    if published.held is None:
+        return published
+    return Publication(published.held.quotes).published_since(now.strftime(TIME))
+
+
+def second_word(
+    spec: ExchangeRateSpec, published: Publication, other: tuple[Quote, ...], now: dt.datetime
+) -> Publication:
+    """Decide what is published after another provider was asked about what is held back.
+
+    Where it confirms it, that is published. Where it has an ordinary quote of a newer day, that is: what is held stays
+    held, or the two providers would take turns.
+    """
+    held, limit = published.held, spec.max_change
+    if held is None or limit is None:
+        return published
+    if any(move(old, new) > limit for new, old in zip(other, published.quotes, strict=True)):
+        return approved(published, now) if _confirmed(held, other, published, limit) else published
+    decided = decide(spec, published, other, now)
+    return replace(decided, held=replace(held, approval=_approval(decided, held.quotes, limit) or held.approval))
+
+
+def move(old: Quote, new: Quote) -> Decimal:
+    """Give how far a rate has moved, up or down, in percent of the old one."""
+    before, after = Decimal(old.rate), Decimal(new.rate)
+    return _PERCENT.divide(_PERCENT.multiply(abs(after - before), Decimal(100)), before)
+
+
+def _hold(published: Publication, fetched: tuple[Quote, ...], max_change: Decimal, since: str) -> Held:
+    """Hold quotes back. What is held already stays, except for a later day's or its own provider's other word."""
+    held, approval = published.held, _approval(published, fetched, max_change)
+    if held is not None:
+        same = held.quotes == fetched
+        newer = any(new.date > old.date for new, old in zip(fetched, held.quotes, strict=True))
+        if same or not (newer or held.quotes[0].provider == fetched[0].provider):
+            return replace(held, approval=_approval(published, held.quotes, max_change))
+    return Held(fetched, since, approval)
+
+
+def _approval(published: Publication, quotes: tuple[Quote, ...], max_change: Decimal) -> str:
+    pairs = zip(quotes, published.quotes, strict=True)
+    return ",".join(new.rate for new, old in pairs if move(old, new) > max_change)
+
+
+def _confirmed(held: Held, fetched: tuple[Quote, ...], published: Publication, max_change: Decimal) -> bool:
+    """Tell whether quotes of a later day, or of another provider, are about as far away as the held ones."""
+    triples = list(zip(fetched, held.quotes, published.quotes, strict=True))
+    if any(move(kept, new) > max_change for new, kept, _ in triples):
+        return False
+    if fetched[0].provider != held.quotes[0].provider:
+        return True
+    return all(new.date > kept.date for new, kept, old in triples if move(old, new) > max_change)
+
+
+def _confirmed_date(
+    spec: ExchangeRateSpec, published: Publication, fetched: tuple[Quote, ...], now: dt.datetime
+) -> dt.date | None:
+    """Give the day that last spoke for the published quotes, brought up to date only where half their age is gone.
+
+    It costs a write to every object that has it, and so, at most one in half of `maxAge`.
+    """
+    newest = min(quote.date for quote in fetched)
+    late = published.age_s(now) > spec.max_age_s / 2
+    return newest if late and newest > (published.confirmed or published.date) else published.confirmed
 
 
 def _same(one: Quote, other: Quote) -> bool:

@@ -162,7 +162,7 @@ class RateTables:
         if provider in self._sources:
             self._sources[provider].remember(asyncio.get_running_loop().time() - ago_s)
 
-    def quote(self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool) -> Fetched:
+    def quote(self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool, without: str | None = None) -> Fetched:
         """Give the quotes for a spec from the first provider of its chain that has them all.
 
         Where every provider fails, an older table that still is in memory serves; the quote's own date says how old it
@@ -172,6 +172,7 @@ class RateTables:
             spec: Whose quote.
             max_age_s: How long ago the table may have been fetched, in seconds.
             urgent: Whether there is no good rate to go on with: a failing provider is then asked again sooner.
+            without: A provider of the chain that is left out, because its word is known.
 
         Raises:
             FetchUnderWay: A provider is being asked; come again when it has answered.
@@ -181,7 +182,7 @@ class RateTables:
             ProviderRefused: Those that could have quoted it refused the key, the plan or the quota.
             ProviderUnavailable: Those that could have quoted it failed.
         """
-        sources = self._chain(spec)
+        sources = tuple(source for source in self._chain(spec) if source.name != without)
         failed: list[Source] = []
         for source in sources:
             try:

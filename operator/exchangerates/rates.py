@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Final
 
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""RFC 3339 to the second, UTC: how times are told."""
+
 SIGNIFICANT_DIGITS: Final = 10
 """Of a derived rate. One correctly rounded division: nothing is rounded twice."""
 

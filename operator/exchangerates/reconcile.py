@@ -24,6 +24,7 @@ from exchangerates.lookup import Lookup
 from exchangerates.observed import ExchangeRate, ObjectKey, Observed
 from exchangerates.publication import age_of_day_s
 from exchangerates.publisher import ANOTHER_OBJECT, Publisher
+from exchangerates.rates import TIME
 from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
 
 logger = logging.getLogger(__name__)
@@ -177,14 +178,14 @@ class Reconciler:
         return Reason(after["reason"])
 
     async def _announce(self, owner: ExchangeRate, ready: Mapping[str, Any], now: dt.datetime) -> None:
-        warning = ready["status"] != "True" and ready["reason"] != Reason.SUSPENDED
+        warning = ready["reason"] not in (Reason.PUBLISHED, Reason.SUSPENDED)
         try:
             await self._cluster.create_event(
                 owner,
                 warning=warning,
                 reason=Reason(ready["reason"]),
                 message=ready["message"],
-                time=now.strftime(memory.TIME),
+                time=now.strftime(TIME),
             )
         except ApiError as error:
             # The status says the same; an event that cannot be had must not undo the pass.

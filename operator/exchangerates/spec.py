@@ -7,6 +7,7 @@ come without its validation. It is also what the Pulumi program checks the stack
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from exchangerates.api import MANAGED_BY_LABEL, PROVIDERS, Key
@@ -20,6 +21,11 @@ DURATION_PATTERN: Final = "^([0-9]{1,6}(h|m|s))+$"
 
 MIN_FETCH_INTERVAL_S: Final = 1.0
 """Of a stack's `minFetchIntervals`: a table has to last until those who waited for it have read it."""
+PERCENT_PATTERN: Final = "^[0-9]{1,4}([.][0-9]{1,6})?$"
+MAX_PERCENT: Final = 1000
+
+MAX_CURRENCIES: Final = 64
+
 MIN_REFRESH_INTERVAL_S: Final = 60.0
 MAX_REFRESH_INTERVAL_S: Final = 720 * 3600.0
 MIN_MAX_AGE_S: Final = 3600.0
@@ -29,6 +35,8 @@ _UNITS_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _MAX_DURATION_CHARS: Final = 16
 _NAME_PATTERN: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _KEY_PATTERN: Final = re.compile(r"[-._a-zA-Z0-9]+")
+_TAKEN_KEYS: Final = (Key.BASE, Key.CURRENCY, Key.DATE, Key.PROVIDER)
+"""The keys that came later are not among them: a spec that was valid stays valid, and its rate has the key."""
 _MAX_NAME_CHARS: Final = 253
 
 
@@ -72,6 +80,7 @@ class ExchangeRateSpec:
 
     Attributes:
         currencies: The quote currencies, in the order of the spec; never empty.
+        is_set: Whether each rate has its currency's code as the key; there may be one in a set, too.
         base: The base currency: a rate is quote currency units per one `base`.
         provider: The pinned rate provider, or None for the stack's chain.
         refresh_interval_s: Seconds between two looks for a newer quote.
@@ -79,6 +88,8 @@ class ExchangeRateSpec:
         suspend: Whether the operator is to leave the object and its ConfigMap as they are.
         target: Where the rate is published.
         withdraws: Whether a stale rate is taken out of the ConfigMap.
+        min_change: The least move, in percent of the published rate, that is published; None for any.
+        max_change: The largest move, in percent of the published rate, that is published at once; None for any.
     """
 
     currencies: tuple[str, ...]
@@ -88,7 +99,10 @@ class ExchangeRateSpec:
     max_age_s: float
     suspend: bool
     target: Target
+    is_set: bool = False
     withdraws: bool = False
+    min_change: Decimal | None = None
+    max_change: Decimal | None = None
 
     @property
     def pair(self) -> str:
@@ -121,8 +135,12 @@ def parse_spec(name: str, raw: Mapping[str, Any], defaults: Defaults) -> Exchang
     provider = raw.get("provider")
     if provider is not None and provider not in PROVIDERS:
         raise InvalidSpec("provider", f"{provider!r} is no known rate provider; write one of {', '.join(PROVIDERS)}")
+    min_change, max_change = _percent(raw, "minChangePercent"), _percent(raw, "maxChangePercent")
+    if min_change is not None and max_change is not None and min_change >= max_change:
+        raise InvalidSpec("minChangePercent", f"{min_change} must be less than maxChangePercent, {max_change}")
     return ExchangeRateSpec(
-        currencies=(_currency(raw, "currency", None),),
+        currencies=_currencies(raw),
+        is_set=raw.get("currencies") is not None,
         base=_currency(raw, "base", defaults.base),
         provider=provider,
         refresh_interval_s=_duration(
@@ -132,7 +150,25 @@ def parse_spec(name: str, raw: Mapping[str, Any], defaults: Defaults) -> Exchang
         suspend=_suspend(raw),
         target=_target(raw, name),
         withdraws=_choice(raw, "onStale", ("Keep", "Withdraw")) == "Withdraw",
+        min_change=min_change,
+        max_change=max_change,
     )
+
+
+def _currencies(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    several = raw.get("currencies")
+    if several is None:
+        return (_currency(raw, "currency", None),)
+    if raw.get("currency") is not None:
+        raise InvalidSpec("currencies", "write either currency or currencies, and not both")
+    if not isinstance(several, list) or not several or len(several) > MAX_CURRENCIES:
+        raise InvalidSpec("currencies", f"{several!r} is no list of 1 to {MAX_CURRENCIES} codes; write [USD, GBP]")
+    codes = tuple(_currency({"currencies": code}, "currencies", None) for code in several)
+    if len(set(codes)) < len(codes):
+        raise InvalidSpec("currencies", f"{', '.join(codes)}: a code is there twice; write each once")
+    if isinstance(raw.get("target"), Mapping) and "key" in raw["target"]:
+        raise InvalidSpec("target.key", "with currencies each rate's key is its currency's code; write no target.key")
+    return codes
 
 
 def _currency(raw: Mapping[str, Any], field: str, default: str | None) -> str:
@@ -160,6 +196,17 @@ def _short(seconds: float) -> str:
     return f"{seconds / 3600:.0f}h" if seconds >= _UNITS_S["h"] else f"{seconds / 60:.0f}m"
 
 
+def _percent(raw: Mapping[str, Any], field: str) -> Decimal | None:
+    value = raw.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(PERCENT_PATTERN, value) or not 0 < Decimal(value) <= MAX_PERCENT:
+        raise InvalidSpec(
+            field, f"{value!r} is no percentage; write a decimal number in quotes, such as '0.5', at most 1000"
+        )
+    return Decimal(value)
+
+
 def _choice(raw: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> str:
     value = raw.get(field, choices[0])
     if value not in choices:
@@ -185,7 +232,7 @@ def _target(raw: Mapping[str, Any], default_name: str) -> Target:
         )
     if not isinstance(key, str) or not _KEY_PATTERN.fullmatch(key) or len(key) > _MAX_NAME_CHARS:
         raise InvalidSpec("target.key", f"{key!r} is not a ConfigMap key; write letters, digits, '-', '_' and '.'")
-    if key in set(Key) - {Key.RATE}:
+    if key in _TAKEN_KEYS:
         raise InvalidSpec("target.key", f"{key!r} is taken by the rate's {key}; write another one")
     return Target(name, key, labels=_strings(target, "labels"), annotations=_strings(target, "annotations"))
 

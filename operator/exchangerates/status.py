@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from exchangerates import memory
-from exchangerates.api import Condition, Reason
+from exchangerates.api import APPROVE_ANNOTATION, READY_REASONS, Condition, Reason
 from exchangerates.errors import ReconcileError
 from exchangerates.observed import ExchangeRate
-from exchangerates.publication import Publication
-from exchangerates.rates import Quote
+from exchangerates.publication import Held, Publication, move
+from exchangerates.rates import TIME, Quote
 from exchangerates.spec import ExchangeRateSpec
 
+_MEMORY: Final = ("base", "provider", "rates", "confirmedDate", "held")
+"""What is told of a publication, and read back."""
 _CHANGING_MESSAGES: Final = frozenset({Reason.PROVIDER_UNAVAILABLE})
 """Reasons whose message follows the provider's mood: a new message alone is not worth a write to every object."""
 
@@ -21,25 +23,19 @@ def desired_published(
 ) -> dict[str, Any]:
     """Give the status after the ConfigMap was found to hold the quotes; `refreshed` after a look for newer ones."""
     stale = published.age_s(now) > spec.max_age_s
-    if stale:
-        age_h = spec.max_age_s / 3600
-        fate = "does not hold it any more (onStale: Withdraw)" if spec.withdraws else "keeps that rate"
-        message = (
-            f"{published.provider} quotes nothing newer than {published.date} for {', '.join(spec.currencies)}, which "
-            f"is older than maxAge ({age_h:g}h); ConfigMap {spec.target.name} {fate}"
-        )
-        ready = _condition(owner, Condition.READY, Reason.RATE_TOO_OLD, message, now, holds=False)
-    else:
-        pairs = ", ".join(f"1 {quote.base} = {quote.rate} {quote.currency}" for quote in published.quotes)
-        message = f"ConfigMap {spec.target.name} holds {pairs}, quoted by {published.provider} for {published.date}"
-        ready = _condition(owner, Condition.READY, Reason.PUBLISHED, message, now, holds=True)
+    reason, message = _ready(owner, spec, published, stale=stale)
     return {
         "observedGeneration": owner.generation,
         "base": published.base,
         "provider": published.provider,
         "configMapName": spec.target.name,
         "rates": [_rate(quote) for quote in published.quotes],
-        "conditions": [ready, _stale(owner, published, now, holds=stale)],
+        **({"confirmedDate": published.confirmed.isoformat()} if published.confirmed else {}),
+        **({"held": _held(published.held)} if published.held else {}),
+        "conditions": [
+            _condition(owner, Condition.READY, reason, message, now, holds=reason in READY_REASONS),
+            _stale(owner, published, now, holds=stale),
+        ],
         **_last_refresh(owner, now, refreshed=refreshed),
     }
 
@@ -63,7 +59,7 @@ def desired_failed(
         message = known.get("message", message)
     ready = _condition(owner, Condition.READY, error.reason, message, now, holds=False)
     answers = spec is not None and memory.published(owner.status, spec) is not None
-    kept = ("configMapName", "base", "provider", "rates") if answers else ("configMapName",)
+    kept = ("configMapName", *_MEMORY) if answers else ("configMapName",)
     return {
         "observedGeneration": owner.generation,
         **{name: owner.status[name] for name in kept if name in owner.status},
@@ -97,8 +93,47 @@ def _conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _last_refresh(owner: ExchangeRate, now: dt.datetime, *, refreshed: bool) -> dict[str, Any]:
     if refreshed and not acknowledged(owner):
-        return {"lastRefresh": {"request": owner.refresh_request, "time": now.strftime(memory.TIME)}}
+        return {"lastRefresh": {"request": owner.refresh_request, "time": now.strftime(TIME)}}
     return {"lastRefresh": owner.status["lastRefresh"]} if "lastRefresh" in owner.status else {}
+
+
+def _ready(owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, *, stale: bool) -> tuple[Reason, str]:
+    """Give the reason and the message of Ready for what is published."""
+    target, held = spec.target.name, ""
+    if published.held is not None:
+        held = _held_message(owner, spec, published, published.held)
+    if stale:
+        fate = "does not hold it any more (onStale: Withdraw)" if spec.withdraws else "keeps that rate"
+        return Reason.RATE_TOO_OLD, (
+            f"{published.provider} quotes nothing newer than {published.date} for {', '.join(spec.currencies)}, which "
+            f"is older than maxAge ({spec.max_age_s / 3600:g}h); ConfigMap {target} {fate}{held and f'. {held}'}"
+        )
+    pairs = ", ".join(f"1 {quote.base} = {quote.rate} {quote.currency}" for quote in published.quotes)
+    holds = f"ConfigMap {target} holds {pairs}, quoted by {published.provider} for {published.date}"
+    return (Reason.SPIKE_HELD, f"{holds}. {held}") if held else (Reason.PUBLISHED, holds)
+
+
+def _held_message(owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, held: Held) -> str:
+    moves = ", ".join(
+        f"{new.rate} {new.currency} for {new.date} instead of {old.rate} ({move(old, new):.2f} %)"
+        for new, old in zip(held.quotes, published.quotes, strict=True)
+        if spec.max_change is not None and move(old, new) > spec.max_change
+    )
+    return (
+        f"Held back: {held.quotes[0].provider} quotes {moves}, more than maxChangePercent ({spec.max_change}). It is "
+        "published when a quote of a later day or of another provider confirms it, or by "
+        f"`kubectl annotate --overwrite -n {owner.key.namespace} er {owner.key.name} "
+        f"{APPROVE_ANNOTATION}={held.approval}`"
+    )
+
+
+def _held(held: Held) -> dict[str, Any]:
+    return {
+        "provider": held.quotes[0].provider,
+        "since": held.since,
+        "approval": held.approval,
+        "rates": [_rate(quote) for quote in held.quotes],
+    }
 
 
 def _rate(quote: Quote) -> dict[str, Any]:
@@ -123,7 +158,7 @@ def _condition(  # noqa: PLR0913 - a condition has these parts
         "type": str(kind),
         "status": value,
         "observedGeneration": owner.generation,
-        "lastTransitionTime": now.strftime(memory.TIME) if flipped else known["lastTransitionTime"],
+        "lastTransitionTime": now.strftime(TIME) if flipped else known["lastTransitionTime"],
         "reason": str(reason),
         "message": message,
     }

@@ -16,8 +16,8 @@ def test_an_old_rate_is_withdrawn_and_put_back_by_a_new_quote(
     today = dt.datetime.now(dt.UTC).date()
     rates.replay(dt.date(2026, 10, 30), dated=today - dt.timedelta(days=9))
     operator = start_operator(EXCHANGERATES_MIN_FETCH_INTERVALS="frankfurter=1s")
-    namespace.rate("withdraw", onStale="Withdraw")
-    namespace.rate("keep")
+    namespace.rate("withdraw", onStale="Withdraw", maxAge="168h")
+    namespace.rate("keep", maxAge="168h")
     namespace.wait("withdraw", "RateTooOld")
     namespace.wait("keep", "RateTooOld")
     assert namespace.data("keep")["rate"] == "1.1172"

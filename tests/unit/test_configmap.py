@@ -12,7 +12,7 @@ from exchangerates.api import KIND
 from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate, ObjectKey
 from exchangerates.publication import Publication
 from exchangerates.rates import Quote
-from exchangerates.spec import ExchangeRateSpec, Target
+from exchangerates.spec import Defaults, ExchangeRateSpec, Target, parse_spec
 
 SINCE = "2026-11-02T12:00:00Z"
 QUOTE = Quote("EUR", "USD", "1.1172", dt.date(2026, 10, 30), "ecb", derived=False, since=SINCE)
@@ -104,10 +104,11 @@ def test_what_is_not_known_is_not_told() -> None:
     assert "publishedAt" not in data["quote"]
 
 
-@pytest.mark.parametrize("key", ["derived", "publishedAt", "quote"])
+@pytest.mark.parametrize("key", ["derived", "publishedAt", "quote", "currencies"])
 def test_a_rates_key_wins_over_a_newer_one_of_the_operator(key: str) -> None:
     """Specs from before there were these keys stay valid, and their rate stays where it was."""
-    spec = replace(SPEC, target=replace(TARGET, key=key))
+    raw = {"currency": "USD", "target": {"key": key}}
+    spec = parse_spec("money", raw, Defaults("EUR", ("ecb",), 3600.0, 604800.0))
     assert configmap.data_of(spec, Publication((QUOTE,)))[key] == "1.1172"
 
 
@@ -148,3 +149,28 @@ def test_what_the_operator_set_is_read_from_the_bookkeeping() -> None:
         }
     }
     assert ConfigMap.from_body(body).own_labels == {"team"}
+
+
+def test_a_set_has_a_key_per_currency_and_one_document() -> None:
+    """Without the keys of a single rate; the date is the oldest."""
+    older = Quote("EUR", "GBP", "0.8338", dt.date(2026, 10, 29), "ecb", derived=True, since="2026-10-29T12:00:00Z")
+    spec = replace(SPEC, currencies=("USD", "GBP"), is_set=True)
+    data = configmap.data_of(spec, Publication((QUOTE, older)))
+    document = json.loads(data.pop("quote"))
+    assert data == {
+        "USD": "1.1172",
+        "GBP": "0.8338",
+        "base": "EUR",
+        "currencies": "USD,GBP",
+        "provider": "ecb",
+        "date": "2026-10-29",
+        "derived": "true",
+        "publishedAt": SINCE,
+    }
+    assert document["rates"]["GBP"] == {
+        "rate": "0.8338",
+        "date": "2026-10-29",
+        "derived": True,
+        "publishedAt": "2026-10-29T12:00:00Z",
+    }
+    assert configmap.withdrawn(data, spec.target).keys().isdisjoint({"USD", "GBP", "quote"})

@@ -60,7 +60,21 @@ def test_every_field_is_taken_over() -> None:
             "target.labels",
             id="the operator's label",
         ),
+        pytest.param({"currency": "USD", "currencies": ["GBP"]}, "currencies", id="both"),
+        pytest.param({"currencies": []}, "currencies", id="an empty set"),
+        pytest.param({"currencies": ["USD", "USD"]}, "currencies", id="one twice"),
+        pytest.param({"currencies": "USD"}, "currencies", id="no list"),
+        pytest.param({"currencies": ["USD", "usd"]}, "currencies", id="small letters in a set"),
+        pytest.param({"currencies": ["USD"], "target": {"key": "x"}}, "target.key", id="a key for a set"),
         pytest.param({"currency": "USD", "onStale": "Delete"}, "onStale", id="an unknown way to be stale"),
+        *(
+            pytest.param({"currency": "USD", "minChangePercent": bad}, "minChangePercent", id=f"{bad!r} percent")
+            for bad in ("0", "0.0", "-1", "1e1", "1001", "1,5", "", "NaN", " 1", 1)
+        ),
+        pytest.param({"currency": "USD", "maxChangePercent": "five"}, "maxChangePercent", id="a word for a number"),
+        pytest.param(
+            {"currency": "USD", "minChangePercent": "5", "maxChangePercent": "5"}, "minChangePercent", id="min is max"
+        ),
         pytest.param({"currency": "USD", "suspend": "yes"}, "suspend", id="a word for true"),
     ],
 )

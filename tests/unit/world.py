@@ -99,7 +99,7 @@ class MemoryCluster:
     def add(self, name: str, **spec: object) -> None:
         """Create an ExchangeRate in the namespace `default`."""
         metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "generation": 1}
-        self._store("rate", self.rates, {"metadata": metadata, "spec": {"currency": "USD", **spec}})
+        self._store("rate", self.rates, {"metadata": metadata, "spec": _spec({"currency": "USD", **spec})})
 
     def forge_status(self, name: str, **entry: object) -> None:
         """Write the first entry of an object's status as somebody else."""
@@ -204,6 +204,13 @@ class World:
         monkeypatch.setattr(rate_tables, "_in_thread", _at_once)
         self._start = start
         self.cluster = MemoryCluster()
+        self._upstreams = upstreams
+        self._work: asyncio.Task[None]
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make an operator that remembers nothing."""
+        upstreams = self._upstreams
         sources = [Source(upstream.name, upstream.fetch, 20.0, lambda *_: None) for upstream in upstreams]
         observed = Observed()
         defaults = Defaults("EUR", tuple(upstream.name for upstream in upstreams), 3600.0, 168 * 3600.0)
@@ -217,6 +224,13 @@ class World:
         """Give the time of day."""
         return clock(self._start)()
 
+    async def restart(self) -> None:
+        """End the operator and start another."""
+        self._work.cancel()
+        await asyncio.wait({self._work})
+        self._begin()
+        self._work = asyncio.create_task(self.controller.run())
+
     def _show(self, kind: str, event: str, body: dict[str, Any]) -> None:
         watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
         watch(event, body)
@@ -225,11 +239,11 @@ class World:
         """Run the operator beside a story; the end of the story is its own."""
 
         async def both() -> None:
-            work = asyncio.create_task(self.controller.run())
+            self._work = asyncio.create_task(self.controller.run())
             try:
                 await story
             finally:
-                ended = work.done()
+                work, ended = self._work, self._work.done()
                 work.cancel()
                 await asyncio.wait({work})
                 if ended:
@@ -243,6 +257,11 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
     upstream.calls += 1
     await asyncio.sleep(upstream.delay_s)
     return call()
+
+
+def _spec(fields: dict[str, object]) -> dict[str, object]:
+    """Leave out the fields that are None."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def clock(start: dt.datetime) -> Callable[[], dt.datetime]:
