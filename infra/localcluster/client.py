@@ -120,7 +120,7 @@ class Client:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
-    def request(
+    def request(  # noqa: PLR0913 - a request has these parts
         self,
         method: str,
         path: str,

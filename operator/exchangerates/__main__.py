@@ -15,11 +15,12 @@ from exchangerates import crd, handlers
 from exchangerates.api import Env
 from exchangerates.cluster import Cluster
 from exchangerates.controller import Controller
+from exchangerates.day_tables import DayTables
 from exchangerates.endpoints import serving
 from exchangerates.errors import ApiError, StartError
 from exchangerates.metrics import Gauges, Metrics
 from exchangerates.observed import Observed
-from exchangerates.providers import PROVIDERS
+from exchangerates.providers import PROVIDERS, FetchDay
 from exchangerates.rate_tables import RateTables, Source, today_utc
 from exchangerates.rates import RateTable
 from exchangerates.reconcile import Reconciler
@@ -154,7 +155,14 @@ def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
         fetch=lambda: provider.fetch(url, key, today_utc()),
         min_fetch_interval_s=settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s),
         observer=observe,
+        history=DayTables(name, functools.partial(_fetch_day, provider.fetch_day, url, key), observe)
+        if provider.fetch_day
+        else None,
     )
+
+
+def _fetch_day(fetch: FetchDay, url: str, key: str | None, day: dt.date) -> RateTable:
+    return fetch(url, key, day, today_utc())
 
 
 def _configure_logs(settings: Settings) -> None:

@@ -71,6 +71,8 @@ class Reason(StrEnum):
     """No enabled rate provider quotes the currency or the base."""
     PROVIDER_NOT_ENABLED = "ProviderNotEnabled"
     """`spec.provider` names a rate provider that this stack did not enable."""
+    HISTORY_NOT_SUPPORTED = "HistoryNotSupported"
+    """`spec.date` is given, and no rate provider that may be asked keeps its history."""
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
     """No rate provider of the chain answered usefully; it is tried again by itself."""
     PROVIDER_REFUSED = "ProviderRefused"

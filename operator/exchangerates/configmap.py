@@ -83,6 +83,7 @@ def desired_body(owner: ExchangeRate, target: Target, data: Mapping[str, str]) -
             **({"annotations": target.annotations} if target.annotations else {}),
         },
         "data": data,
+        **({"immutable": True} if target.immutable else {}),
     }
 
 
@@ -103,7 +104,9 @@ def patch_to(observed: ConfigMap, target: Target, data: Mapping[str, str]) -> di
     }
     changed = _changes(observed.data, data, frozenset(observed.data))
     content = {"data": changed, "binaryData": dict.fromkeys(observed.binary_keys)}
-    patch = {name: change for name, change in content.items() if change}
+    patch: dict[str, Any] = {name: change for name, change in content.items() if change}
+    if target.immutable and not observed.immutable:
+        patch["immutable"] = True
     metadata = {name: change for name, change in changes.items() if change}
     if not patch and not metadata:
         return None

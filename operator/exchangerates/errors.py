@@ -6,6 +6,7 @@
     │   ├── Suspended             the object's owner wants nothing to be done
     │   ├── CurrencyNotSupported  every asked provider answered, none quotes the pair
     │   ├── ProviderNotEnabled    the object pins a provider that the stack did not enable
+    │   ├── HistoryNotSupported   no provider that may be asked keeps its history
     │   ├── ProviderUnavailable   no provider answered usefully; tried again by itself
     │   ├── ProviderRefused       the key or the plan was refused; somebody has to act
     │   ├── TargetConflict        the target ConfigMap belongs to somebody else
@@ -145,6 +146,12 @@ class ProviderNotEnabled(ReconcileError):
     """The object pins a provider that the stack did not enable."""
 
     reason = Reason.PROVIDER_NOT_ENABLED
+
+
+class HistoryNotSupported(ReconcileError):
+    """The object wants the rate of one day, and no provider that may be asked keeps its history."""
+
+    reason = Reason.HISTORY_NOT_SUPPORTED
 
 
 class ProviderUnavailable(ReconcileError):

@@ -10,11 +10,12 @@ from typing import Protocol
 
 from exchangerates import configmap, memory, status
 from exchangerates.api import Reason
-from exchangerates.errors import FetchedBefore, ReconcileError, Suspended
+from exchangerates.errors import FetchedBefore, InvalidSpec, ReconcileError, Suspended
 from exchangerates.observed import ExchangeRate
 from exchangerates.publication import Held, Publication, approved, decide, second_word
 from exchangerates.rate_tables import Fetched
-from exchangerates.spec import ExchangeRateSpec
+from exchangerates.rates import Quote
+from exchangerates.spec import MAX_REFRESH_INTERVAL_S, ExchangeRateSpec
 
 
 class Rates(Protocol):
@@ -23,6 +24,7 @@ class Rates(Protocol):
     def quote(  # noqa: D102
         self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool, without: str | None = None
     ) -> Fetched: ...
+    def quote_on(self, spec: ExchangeRateSpec, date: dt.date) -> tuple[Quote, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Lookup:
         published = memory.published(self.owner.status, self.spec)
         if published is not None and not refresh:
             return Found(published, 0.0)
+        if self.spec.date is not None:
+            return self._of_one_day(self.spec.date, published)
         if published is not None and published.held is not None and published.held.approval == self.owner.approval:
             return Found(approved(published, self.now), 0.0)
         try:
@@ -100,6 +104,22 @@ class Lookup:
         except (ReconcileError, FetchedBefore):
             return published
         return second_word(self.spec, published, other.quotes, self.now)
+
+    def _of_one_day(self, date: dt.date, published: Publication | None) -> Found:
+        """Give the rate of a day that is over: what is published once, nobody is asked for again."""
+        today = self.now.date()
+        if date >= today:
+            tomorrow = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), dt.UTC)
+            wait_s = min((tomorrow - self.now).total_seconds(), MAX_REFRESH_INTERVAL_S)
+            error = InvalidSpec("date", f"{date} is not over yet (UTC); write an earlier day, or wait")
+            error.retry_after_s = wait_s
+            raise error
+        if published is None:
+            quotes = self.rates.quote_on(self.spec, date)
+            published = decide(
+                self.spec, None, quotes, self.now, configmap.written_since(self.written, self.spec, quotes)
+            )
+        return Found(published, MAX_REFRESH_INTERVAL_S)
 
     def _fetch(self, published: Publication | None) -> Fetched:
         urgent = published is None or published.age_s(self.now) > self.spec.max_age_s

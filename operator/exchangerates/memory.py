@@ -16,6 +16,8 @@ def published(status: Mapping[str, Any], spec: ExchangeRateSpec) -> Publication 
     """Give what an earlier pass published, where it answers this spec; else None."""
     if spec.provider not in (None, status.get("provider")) or status.get("base") != spec.base:
         return None
+    if status.get("requestedDate") != (spec.date.isoformat() if spec.date else None):
+        return None
     quotes = _quotes(status, spec)
     return Publication(quotes, _confirmed(status, spec), _held(status, spec)) if quotes else None
 

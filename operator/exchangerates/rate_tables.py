@@ -11,17 +11,19 @@ import datetime as dt
 import logging
 import math
 import random
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from exchangerates import threads
+from exchangerates.day_tables import DayTables
 from exchangerates.errors import (
     AccessRefused,
     CurrencyNotSupported,
     FetchedBefore,
     FetchError,
     FetchUnderWay,
+    HistoryNotSupported,
     ProviderNotEnabled,
     ProviderRefused,
     ProviderUnavailable,
@@ -57,6 +59,7 @@ class Source:
     fetch: Callable[[], RateTable]
     min_fetch_interval_s: float
     observer: FetchObserver
+    history: DayTables | None = None
     table: RateTable | None = None
     fetched_at: float = -math.inf
     error: FetchError | None = None
@@ -106,7 +109,7 @@ class Source:
         began = loop.time()
         try:
             async with asyncio.timeout(FETCH_TIMEOUT_S):
-                table = await _in_thread(self.fetch)
+                table = await threads.in_thread(self.fetch)
         except (FetchError, TimeoutError) as error:
             self._failed(error if isinstance(error, FetchError) else FetchError("timed out"), loop.time())
         except Exception:
@@ -193,11 +196,44 @@ class RateTables:
             if quotes := table.quotes(spec.base, spec.currencies):
                 usable_s = source.usable_until(spec.refresh_interval_s) - asyncio.get_running_loop().time()
                 return Fetched(quotes, max(usable_s, 0.0))
-        problem = _problem(spec, sources, failed, urgent=urgent)
+        now = asyncio.get_running_loop().time()
+        wait_s = max(min((source.next_call(urgent=urgent) for source in failed), default=0.0) - now, 1.0)
+        errors = {source.name: source.error for source in failed if source.error is not None}
+        problem = _problem(spec, [source.name for source in sources], errors, wait_s)
         for source in failed:
             if source.table and (quotes := source.table.quotes(spec.base, spec.currencies)):
                 return Fetched(quotes, problem.retry_after_s or 0.0)
         raise problem
+
+    def quote_on(self, spec: ExchangeRateSpec, date: dt.date) -> tuple[Quote, ...]:
+        """Give the quotes of one day, or of the last quoted day before it, from the first provider that has them all.
+
+        Raises:
+            FetchUnderWay: A provider is being asked.
+            HistoryNotSupported: No provider of the chain keeps its history.
+            ReconcileError: As for `quote`.
+        """
+        chain = self._chain(spec)
+        sources = [(source, source.history) for source in chain if source.history is not None]
+        if not sources:
+            names = ", ".join(source.name for source in chain)
+            raise HistoryNotSupported(
+                f"spec.date: {names} keeps no history; name a rate provider that does, such as frankfurter or ecb, "
+                "or leave date out",
+                retry_after_s=spec.refresh_interval_s,
+            )
+        failed: dict[str, FetchError] = {}
+        wait_s = math.inf
+        for source, history in sources:
+            try:
+                table = history.table(date)
+            except FetchError as error:
+                failed[source.name] = error
+                wait_s = min(wait_s, history.wait_s())
+                continue
+            if quotes := table.quotes(spec.base, spec.currencies):
+                return quotes
+        raise _problem(spec, [source.name for source, _ in sources], failed, wait_s)
 
     def _chain(self, spec: ExchangeRateSpec) -> tuple[Source, ...]:
         if spec.provider is None:
@@ -212,53 +248,21 @@ class RateTables:
 
 
 def _problem(
-    spec: ExchangeRateSpec, sources: Sequence[Source], failed: Sequence[Source], *, urgent: bool
+    spec: ExchangeRateSpec, asked: Sequence[str], failed: Mapping[str, FetchError], wait_s: float
 ) -> ReconcileError:
-    pair = spec.pair
+    """Give what to tell when no provider had the quotes: who was asked, who failed and how, and when to come again."""
     if not failed:
-        names = ", ".join(source.name for source in sources)
         return CurrencyNotSupported(
-            f"{names}: no quote for {pair}; check both codes, or name a rate provider that quotes them",
+            f"{', '.join(asked)}: no quote for {spec.pair}; check both codes, or name a rate provider that quotes them",
             retry_after_s=spec.refresh_interval_s,
         )
-    now = asyncio.get_running_loop().time()
-    wait_s = max(min(source.next_call(urgent=urgent) for source in failed) - now, 1.0)
-    said = "; ".join(f"{source.name}: {source.error}" for source in failed)
-    if all(isinstance(source.error, AccessRefused) for source in failed):
+    said = "; ".join(f"{name}: {error}" for name, error in failed.items())
+    if all(isinstance(error, AccessRefused) for error in failed.values()):
         return ProviderRefused(
-            f"no quote for {pair}: {said}; the operator's platform team has to look at the API key and the plan",
+            f"no quote for {spec.pair}: {said}; the operator's platform team has to look at the API key and the plan",
             retry_after_s=wait_s,
         )
-    return ProviderUnavailable(f"no quote for {pair}: {said}; it is tried again by itself", retry_after_s=wait_s)
-
-
-async def _in_thread(call: Callable[[], RateTable]) -> RateTable:
-    """Run a blocking call in a daemon thread: unlike an executor's, it does not hold up the end of the process."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[RateTable] = loop.create_future()
-
-    def settle(table: RateTable | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        elif table is not None:
-            done.set_result(table)
-
-    def run() -> None:
-        table: RateTable | None = None
-        error: BaseException | None = None
-        try:
-            table = call()
-        except BaseException as raised:  # noqa: BLE001 - it is raised again where it is awaited
-            error = raised
-        try:
-            loop.call_soon_threadsafe(settle, table, error)
-        except RuntimeError:
-            logger.debug("the event loop ended before the call did")
-
-    threading.Thread(target=run, name="fetch", daemon=True).start()
-    return await done
+    return ProviderUnavailable(f"no quote for {spec.pair}: {said}; it is tried again by itself", retry_after_s=wait_s)
 
 
 def today_utc() -> dt.date:

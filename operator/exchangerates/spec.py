@@ -4,6 +4,8 @@ The CRD refuses most mistakes at the door; this module is total all the same, be
 come without its validation. It is also what the Pulumi program checks the stack's rates with.
 """
 
+import datetime as dt
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +23,12 @@ DURATION_PATTERN: Final = "^([0-9]{1,6}(h|m|s))+$"
 
 MIN_FETCH_INTERVAL_S: Final = 1.0
 """Of a stack's `minFetchIntervals`: a table has to last until those who waited for it have read it."""
+DATE_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 PERCENT_PATTERN: Final = "^[0-9]{1,4}([.][0-9]{1,6})?$"
 MAX_PERCENT: Final = 1000
 
+FIRST_DATE: Final = dt.date(1999, 1, 4)
+"""The first day that the ECB published rates for."""
 MAX_CURRENCIES: Final = 64
 
 MIN_REFRESH_INTERVAL_S: Final = 60.0
@@ -35,6 +40,7 @@ _UNITS_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _MAX_DURATION_CHARS: Final = 16
 _NAME_PATTERN: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _KEY_PATTERN: Final = re.compile(r"[-._a-zA-Z0-9]+")
+_NOT_WITH_DATE: Final = ("refreshInterval", "maxAge", "onStale", "minChangePercent", "maxChangePercent")
 _TAKEN_KEYS: Final = (Key.BASE, Key.CURRENCY, Key.DATE, Key.PROVIDER)
 """The keys that came later are not among them: a spec that was valid stays valid, and its rate has the key."""
 _MAX_NAME_CHARS: Final = 253
@@ -66,12 +72,14 @@ class Target:
         key: The key of its data that holds the rate.
         labels: Labels that it carries besides the operator's own.
         annotations: Annotations that it carries.
+        immutable: Whether the ConfigMap is made immutable; only for a rate of a day that is over.
     """
 
     name: str
     key: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    immutable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,7 @@ class ExchangeRateSpec:
         suspend: Whether the operator is to leave the object and its ConfigMap as they are.
         target: Where the rate is published.
         withdraws: Whether a stale rate is taken out of the ConfigMap.
+        date: The day whose rate is wanted, once and for all, or None for the newest. Its `max_age_s` is infinite.
         min_change: The least move, in percent of the published rate, that is published; None for any.
         max_change: The largest move, in percent of the published rate, that is published at once; None for any.
     """
@@ -103,6 +112,7 @@ class ExchangeRateSpec:
     withdraws: bool = False
     min_change: Decimal | None = None
     max_change: Decimal | None = None
+    date: dt.date | None = None
 
     @property
     def pair(self) -> str:
@@ -135,6 +145,7 @@ def parse_spec(name: str, raw: Mapping[str, Any], defaults: Defaults) -> Exchang
     provider = raw.get("provider")
     if provider is not None and provider not in PROVIDERS:
         raise InvalidSpec("provider", f"{provider!r} is no known rate provider; write one of {', '.join(PROVIDERS)}")
+    date = _date(raw)
     min_change, max_change = _percent(raw, "minChangePercent"), _percent(raw, "maxChangePercent")
     if min_change is not None and max_change is not None and min_change >= max_change:
         raise InvalidSpec("minChangePercent", f"{min_change} must be less than maxChangePercent, {max_change}")
@@ -146,12 +157,15 @@ def parse_spec(name: str, raw: Mapping[str, Any], defaults: Defaults) -> Exchang
         refresh_interval_s=_duration(
             raw, "refreshInterval", defaults.refresh_interval_s, MIN_REFRESH_INTERVAL_S, MAX_REFRESH_INTERVAL_S
         ),
-        max_age_s=_duration(raw, "maxAge", defaults.max_age_s, MIN_MAX_AGE_S, MAX_MAX_AGE_S),
-        suspend=_suspend(raw),
+        max_age_s=math.inf
+        if date is not None
+        else _duration(raw, "maxAge", defaults.max_age_s, MIN_MAX_AGE_S, MAX_MAX_AGE_S),
+        suspend=_truth(raw, "suspend", "suspend"),
         target=_target(raw, name),
         withdraws=_choice(raw, "onStale", ("Keep", "Withdraw")) == "Withdraw",
         min_change=min_change,
         max_change=max_change,
+        date=date,
     )
 
 
@@ -196,6 +210,22 @@ def _short(seconds: float) -> str:
     return f"{seconds / 3600:.0f}h" if seconds >= _UNITS_S["h"] else f"{seconds / 60:.0f}m"
 
 
+def _date(raw: Mapping[str, Any]) -> dt.date | None:
+    value = raw.get("date")
+    if value is None:
+        return None
+    for field in _NOT_WITH_DATE:
+        if field in raw:
+            raise InvalidSpec(field, "a rate of one day does not change; write either this field or date")
+    try:
+        date = dt.date.fromisoformat(value if isinstance(value, str) and re.fullmatch(DATE_PATTERN, value) else "")
+    except ValueError:
+        raise InvalidSpec("date", f"{value!r} is no day of the calendar; write one such as '2024-06-28'") from None
+    if date < FIRST_DATE:
+        raise InvalidSpec("date", f"{value} must be {FIRST_DATE} or later: no provider knows of more")
+    return date
+
+
 def _percent(raw: Mapping[str, Any], field: str) -> Decimal | None:
     value = raw.get(field)
     if value is None:
@@ -214,10 +244,10 @@ def _choice(raw: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> str
     return str(value)
 
 
-def _suspend(raw: Mapping[str, Any]) -> bool:
-    value = raw.get("suspend", False)
+def _truth(raw: Mapping[str, Any], path: str, field: str) -> bool:
+    value = raw.get(field, False)
     if not isinstance(value, bool):
-        raise InvalidSpec("suspend", f"{value!r} is no truth value; write true or false")
+        raise InvalidSpec(path, f"{value!r} is no truth value; write true or false")
     return value
 
 
@@ -234,7 +264,10 @@ def _target(raw: Mapping[str, Any], default_name: str) -> Target:
         raise InvalidSpec("target.key", f"{key!r} is not a ConfigMap key; write letters, digits, '-', '_' and '.'")
     if key in _TAKEN_KEYS:
         raise InvalidSpec("target.key", f"{key!r} is taken by the rate's {key}; write another one")
-    return Target(name, key, labels=_strings(target, "labels"), annotations=_strings(target, "annotations"))
+    immutable = _truth(target, "target.immutable", "immutable")
+    if immutable and "date" not in raw:
+        raise InvalidSpec("target.immutable", "only a rate of one day stays as it is; write date too, or leave it out")
+    return Target(name, key, _strings(target, "labels"), _strings(target, "annotations"), immutable)
 
 
 def _strings(target: Mapping[str, Any], field: str) -> Mapping[str, str]:

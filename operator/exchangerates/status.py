@@ -12,7 +12,7 @@ from exchangerates.publication import Held, Publication, move
 from exchangerates.rates import TIME, Quote
 from exchangerates.spec import ExchangeRateSpec
 
-_MEMORY: Final = ("base", "provider", "rates", "confirmedDate", "held")
+_MEMORY: Final = ("base", "provider", "rates", "requestedDate", "confirmedDate", "held")
 """What is told of a publication, and read back."""
 _CHANGING_MESSAGES: Final = frozenset({Reason.PROVIDER_UNAVAILABLE})
 """Reasons whose message follows the provider's mood: a new message alone is not worth a write to every object."""
@@ -30,6 +30,7 @@ def desired_published(
         "provider": published.provider,
         "configMapName": spec.target.name,
         "rates": [_rate(quote) for quote in published.quotes],
+        **({"requestedDate": spec.date.isoformat()} if spec.date else {}),
         **({"confirmedDate": published.confirmed.isoformat()} if published.confirmed else {}),
         **({"held": _held(published.held)} if published.held else {}),
         "conditions": [

@@ -216,3 +216,34 @@ def test_the_stand_in_ends_while_a_request_hangs() -> None:
             threading.Event().wait(0.01)
     assert client.recv(1) == b""
     client.close()
+
+
+@pytest.mark.parametrize("provider", ["frankfurter", "ecb"])
+@pytest.mark.parametrize(
+    ("day", "quoted", "usd"),
+    [
+        pytest.param(dt.date(2024, 6, 28), dt.date(2024, 6, 28), "1.0705", id="a working day"),
+        pytest.param(dt.date(2024, 6, 30), dt.date(2024, 6, 28), "1.0705", id="a Sunday"),
+        pytest.param(dt.date(1999, 1, 4), dt.date(1999, 1, 4), "1.1789", id="the first day"),
+        pytest.param(dt.date(2026, 10, 25), dt.date(2026, 10, 23), None, id="a recent Sunday"),
+    ],
+)
+def test_a_past_days_table_is_the_last_one_on_or_before_it(
+    rates: RateServer, provider: str, day: dt.date, quoted: dt.date, usd: str | None
+) -> None:
+    """To the digit and in one call, from the ECB's own archive."""
+    fetch_day = PROVIDERS[provider].fetch_day
+    assert fetch_day is not None
+    table = fetch_day(rates.url(provider), None, day, TODAY)
+    assert {code: f"{price.rate:f}" for code, price in table.prices.items()} == dict(table_of(day).rates)
+    assert {price.date for price in table.prices.values()} == {quoted}
+    assert usd in (None, f"{table.prices['USD'].rate:f}")
+    assert rates.calls == {provider: 1}
+
+
+@pytest.mark.parametrize("body", [b"", b"PK", b"<html></html>"])
+def test_an_archive_that_is_none_is_refused(rates: RateServer, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one kind of error."""
+    monkeypatch.setattr(http, "get", lambda *_: (200, body))
+    with pytest.raises(FetchError, match="broken"):
+        ecb.fetch_day(rates.url("ecb"), None, dt.date(2024, 6, 28), TODAY)

@@ -66,6 +66,11 @@ def test_every_field_is_taken_over() -> None:
         pytest.param({"currencies": "USD"}, "currencies", id="no list"),
         pytest.param({"currencies": ["USD", "usd"]}, "currencies", id="small letters in a set"),
         pytest.param({"currencies": ["USD"], "target": {"key": "x"}}, "target.key", id="a key for a set"),
+        pytest.param({"currency": "USD", "date": "2024-02-30"}, "date", id="a day that is not there"),
+        pytest.param({"currency": "USD", "date": "1998-12-31"}, "date", id="a day before all"),
+        pytest.param({"currency": "USD", "date": "20240628"}, "date", id="a day in another form"),
+        pytest.param({"currency": "USD", "date": "2024-06-28", "maxAge": "36h"}, "maxAge", id="an age for a day"),
+        pytest.param({"currency": "USD", "target": {"immutable": True}}, "target.immutable", id="immutable for ever"),
         pytest.param({"currency": "USD", "onStale": "Delete"}, "onStale", id="an unknown way to be stale"),
         *(
             pytest.param({"currency": "USD", "minChangePercent": bad}, "minChangePercent", id=f"{bad!r} percent")

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from exchangerates import rate_tables
+from exchangerates import threads
 from exchangerates.api import Reason
 from exchangerates.controller import Controller
+from exchangerates.day_tables import DayTables
 from exchangerates.errors import ApiError, FetchError
 from exchangerates.metrics import Metrics
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
@@ -70,6 +71,24 @@ class Upstream:
         if self.error is not None:
             raise self.error
         return RateTable(self.name, "EUR", {code: Price(Decimal(rate), self.date) for code, rate in self.rates.items()})
+
+
+class Archive(Upstream):
+    """A rate provider that keeps its history: the ECB's; what it quotes today is what it is told to."""
+
+    def __init__(self, name: str, date: dt.date, **rates: str) -> None:
+        super().__init__(name, date, **rates)
+        self.days: list[dt.date] = []
+
+    def fetch_day(self, day: dt.date) -> RateTable:
+        """Answer one call for a day."""
+        self.days.append(day)
+        if self.error is not None:
+            raise self.error
+        table = table_of(day)
+        return RateTable(
+            self.name, "EUR", {code: Price(Decimal(rate), table.date) for code, rate in table.rates.items()}
+        )
 
 
 class EcbUpstream(Upstream):
@@ -201,7 +220,7 @@ class World:
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, start: dt.datetime, *upstreams: Upstream) -> None:
-        monkeypatch.setattr(rate_tables, "_in_thread", _at_once)
+        monkeypatch.setattr(threads, "in_thread", _at_once)
         self._start = start
         self.cluster = MemoryCluster()
         self._upstreams = upstreams
@@ -211,7 +230,10 @@ class World:
     def _begin(self) -> None:
         """Make an operator that remembers nothing."""
         upstreams = self._upstreams
-        sources = [Source(upstream.name, upstream.fetch, 20.0, lambda *_: None) for upstream in upstreams]
+        sources = [
+            Source(upstream.name, upstream.fetch, 20.0, lambda *_: None, history=_history(upstream))
+            for upstream in upstreams
+        ]
         observed = Observed()
         defaults = Defaults("EUR", tuple(upstream.name for upstream in upstreams), 3600.0, 168 * 3600.0)
         self.reconciler = Reconciler(self.cluster, RateTables(sources), observed, defaults)
@@ -253,10 +275,17 @@ class World:
 
 
 async def _at_once(call: Callable[[], RateTable]) -> RateTable:
-    upstream: Upstream = call.__self__  # type: ignore[attr-defined] # its fetch
-    upstream.calls += 1
-    await asyncio.sleep(upstream.delay_s)
+    upstream = getattr(call, "__self__", None)
+    if isinstance(upstream, Upstream):
+        upstream.calls += 1
+        await asyncio.sleep(upstream.delay_s)
     return call()
+
+
+def _history(upstream: Upstream) -> DayTables | None:
+    if isinstance(upstream, Archive):
+        return DayTables(upstream.name, upstream.fetch_day, lambda *_: None)
+    return None
 
 
 def _spec(fields: dict[str, object]) -> dict[str, object]:

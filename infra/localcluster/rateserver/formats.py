@@ -23,6 +23,11 @@ def body(provider: str, table: Table, fault: Fault | None) -> bytes:
     return text[: len(text) // 2].encode() if fault is Fault.TRUNCATED else text.encode()
 
 
+def several_days(tables: list[Table]) -> bytes:
+    """Give the ECB's file of several days."""
+    return _ecb([(code, rate, table.date) for table in tables for code, rate in table.rates.items()], None).encode()
+
+
 def error_body(provider: str, status: int) -> bytes:
     """Give the body of an HTTP error as the provider writes it."""
     if provider == "frankfurter":

@@ -17,14 +17,19 @@ from urllib.parse import parse_qs, urlsplit
 
 from localcluster.rateserver import formats
 from localcluster.rateserver.faults import RETRY_AFTER_S, RETRY_DATE_S, STATUS, Fault
-from localcluster.rateserver.tables import Table, newest_table, table_of
+from localcluster.rateserver.tables import Table, days, history_archive, newest_table, table_of
 
+HISTORY: Final = {
+    "/ecb/stats/eurofxref/eurofxref-hist-90d.xml": "ecb",
+    "/ecb/stats/eurofxref/eurofxref-hist.zip": "ecb",
+}
 PATHS: Final = {
     "/frankfurter/v2/rates": "frankfurter",
     "/ecb/stats/eurofxref/eurofxref-daily.xml": "ecb",
     "/exchangeratesapi/v1/latest": "exchangeratesapi",
 }
 PROVIDERS: Final = tuple(PATHS.values())
+_RECENT: Final = dt.timedelta(days=90)
 _REDIRECTED: Final = "redirected"
 _DRIP_EVERY_S: Final = 0.2
 _HUGE_CHUNK: Final = b" " * 65536
@@ -141,7 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = parse_qs(parts.query)
-        provider = PATHS.get(parts.path.removesuffix(f"/{_REDIRECTED}"))
+        path = parts.path.removesuffix(f"/{_REDIRECTED}")
+        provider = PATHS.get(path) or HISTORY.get(path)
         if provider is None:
             self._answer(HTTPStatus.NOT_FOUND, b"no such path", "text/plain")
             return
@@ -181,7 +187,18 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault in (Fault.HUGE, Fault.DRIP):
             self._stream(kind, self._flood() if fault is Fault.HUGE else self._drip())
         else:
-            self._answer(HTTPStatus.OK, formats.body(provider, self.server.table, fault), kind)
+            self._answer(HTTPStatus.OK, self._tables(provider, fault), kind)
+
+    def _tables(self, provider: str, fault: Fault | None) -> bytes:
+        """Give the table, or, where a day that is over is asked for, what was really published then."""
+        parts = urlsplit(self.path)
+        day = parse_qs(parts.query).get("date")
+        if parts.path.endswith("hist.zip"):
+            return history_archive()
+        if parts.path.endswith("hist-90d.xml"):
+            recent = [found for found in days() if days()[0] - found < _RECENT]
+            return formats.several_days([table_of(found) for found in recent])
+        return formats.body(provider, table_of(dt.date.fromisoformat(day[0])) if day else self.server.table, fault)
 
     def _answer(self, status: int, body: bytes, kind: str, **headers: str) -> None:
         self.send_response(status)

@@ -21,6 +21,15 @@ def fetch(url: str, key: str | None, today: dt.date) -> RateTable:
     return parse(body, today)
 
 
+def fetch_day(url: str, key: str | None, day: dt.date, today: dt.date) -> RateTable:
+    """Fetch the ECB's quotes of a day; see `providers.FetchDay`. Frankfurter carries them forward itself."""
+    del key
+    status, body = http.get(f"{url}/v2/rates", {"base": BASE, "providers": "ECB", "date": day.isoformat()})
+    if status != HTTPStatus.OK:
+        raise FetchError(f"HTTP {status}")
+    return parse(body, today)
+
+
 def parse(body: bytes, today: dt.date) -> RateTable:
     """Read the rows `{"date", "base", "quote", "rate"}`; their dates may differ from each other.
 
