@@ -143,7 +143,7 @@ def _end_on_signals() -> None:
 def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
     provider = PROVIDERS[name]
     url = settings.provider_urls.get(name, provider.url)
-    key = settings.exchangeratesapi_key if provider.needs_key else None
+    key = settings.api_keys.get(name)
 
     def observe(name: str, seconds: float, table: RateTable | None) -> None:
         newest = max((price.date for price in table.prices.values()), default=None) if table else None

@@ -25,7 +25,7 @@ REFRESH_ANNOTATION: Final = f"{GROUP}/refresh"
 APPROVE_ANNOTATION: Final = f"{GROUP}/approve"
 """On an ExchangeRate: exactly the held rate as its value publishes it though it moved more than `maxChangePercent`."""
 
-PROVIDERS: Final = ("frankfurter", "ecb", "exchangeratesapi")
+PROVIDERS: Final = ("frankfurter", "ecb", "exchangeratesapi", "openexchangerates", "frankfurter-blended")
 """The rate providers, by the names that users write: the CRD's enum and the operator's registry equal it."""
 
 
@@ -108,6 +108,8 @@ class Env(StrEnum):
     """The API key of the rate provider `exchangeratesapi`; required when it is in the chain."""
     CA_FILE = "EXCHANGERATES_CA_FILE"
     """A file with certificates, PEM, of private authorities to trust besides the public ones."""
+    OPENEXCHANGERATES_KEY = "EXCHANGERATES_OPENEXCHANGERATES_KEY"
+    """The App ID of the rate provider `openexchangerates`; required when it is in the chain."""
     WATCH_NAMESPACES = "EXCHANGERATES_WATCH_NAMESPACES"
     """The namespaces to watch, comma-separated; empty means all."""
     INSTALL_CRD = "EXCHANGERATES_INSTALL_CRD"
@@ -120,3 +122,10 @@ class Env(StrEnum):
     """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     LOG_FORMAT = "EXCHANGERATES_LOG_FORMAT"
     """`json` or `text`."""
+
+
+API_KEYS: Final = {
+    "exchangeratesapi": Env.EXCHANGERATESAPI_KEY,
+    "openexchangerates": Env.OPENEXCHANGERATES_KEY,
+}
+"""The variables with the API keys, by the rate providers that want one."""

@@ -22,7 +22,12 @@ INTERVAL = "must be a duration from 1m to 720h in hours, minutes and seconds, su
         pytest.param({"refreshInterval": "7d"}, "spec.refreshInterval", "write 168h for 7 days", id="days"),
         pytest.param({"refreshInterval": "9999999h"}, "spec.refreshInterval", INTERVAL, id="too many digits"),
         pytest.param({"maxAge": "1m"}, "spec.maxAge", "from 1h to 87600h", id="age too short"),
-        pytest.param({"provider": "fixer"}, "spec.provider", '"frankfurter", "ecb", "exchangeratesapi"', id="provider"),
+        pytest.param(
+            {"provider": "fixer"},
+            "spec.provider",
+            '"frankfurter", "ecb", "exchangeratesapi", "openexchangerates", "frankfurter-blended"',
+            id="provider",
+        ),
         pytest.param({"target": {"name": "A B"}}, "spec.target.name", "must be a ConfigMap name", id="target"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import re
 import socket
 import struct
 import sys
@@ -27,8 +28,11 @@ PATHS: Final = {
     "/frankfurter/v2/rates": "frankfurter",
     "/ecb/stats/eurofxref/eurofxref-daily.xml": "ecb",
     "/exchangeratesapi/v1/latest": "exchangeratesapi",
+    "/openexchangerates/api/latest.json": "openexchangerates",
+    "/frankfurter-blended/v2/rates": "frankfurter-blended",
 }
 PROVIDERS: Final = tuple(PATHS.values())
+_PAST_DAY: Final = re.compile(r"/openexchangerates/api/historical/([-0-9]{10})[.]json")
 _RECENT: Final = dt.timedelta(days=90)
 _REDIRECTED: Final = "redirected"
 _DRIP_EVERY_S: Final = 0.2
@@ -48,7 +52,7 @@ class RateServer(ThreadingHTTPServer):
         calls: Requests by provider since the start or the last `reset`.
         times: When they came, by provider: seconds of a clock that never goes back.
         table: What is replayed.
-        key: The API key that exchangeratesapi takes.
+        key: The API key that those providers take that want one.
     """
 
     daemon_threads = True
@@ -147,12 +151,13 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = parse_qs(parts.query)
         path = parts.path.removesuffix(f"/{_REDIRECTED}")
-        provider = PATHS.get(path) or HISTORY.get(path)
+        provider = PATHS.get(path) or HISTORY.get(path) or (_PAST_DAY.fullmatch(path) and "openexchangerates") or None
         if provider is None:
             self._answer(HTTPStatus.NOT_FOUND, b"no such path", "text/plain")
             return
         fault = None if parts.path.endswith(_REDIRECTED) else self.server.take_call(provider)
-        if provider == "exchangeratesapi" and query.get("access_key") != [self.server.key] and fault is None:
+        asked = {"exchangeratesapi": "access_key", "openexchangerates": "app_id"}.get(provider)
+        if asked and query.get(asked) != [self.server.key] and fault is None:
             fault = Fault.ACCESS_REFUSED
         try:
             self._respond(provider, fault)
@@ -167,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
                 after = {"Retry-After": formatdate(time.time() + RETRY_DATE_S, usegmt=True)}
             self._answer(STATUS[fault], formats.error_body(provider, STATUS[fault]), kind, **after)
         elif fault is Fault.ACCESS_REFUSED:
-            self._answer(HTTPStatus.UNAUTHORIZED, formats.access_refused(), kind)
+            self._answer(HTTPStatus.UNAUTHORIZED, formats.access_refused(provider), kind)
         elif fault is Fault.QUOTA:
             self._answer(HTTPStatus.OK, formats.quota_used_up(), kind)
         elif fault is Fault.HTML:
@@ -192,11 +197,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _tables(self, provider: str, fault: Fault | None) -> bytes:
         """Give the table, or, where a day that is over is asked for, what was really published then."""
         parts = urlsplit(self.path)
-        day = parse_qs(parts.query).get("date")
+        past = _PAST_DAY.fullmatch(parts.path)
+        day = [past[1]] if past else parse_qs(parts.query).get("date")
         if parts.path.endswith("hist.zip"):
             return history_archive()
         if parts.path.endswith("hist-90d.xml"):
-            recent = [found for found in days() if days()[0] - found < _RECENT]
+            published = days()
+            recent = [found for found in published if published[0] - found < _RECENT]
             return formats.several_days([table_of(found) for found in recent])
         return formats.body(provider, table_of(dt.date.fromisoformat(day[0])) if day else self.server.table, fault)
 

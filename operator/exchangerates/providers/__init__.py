@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from exchangerates.providers import ecb, exchangeratesapi, frankfurter
+from exchangerates.providers import ecb, exchangeratesapi, frankfurter, openexchangerates
 from exchangerates.rates import RateTable
 
 
@@ -59,5 +59,15 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "frankfurter": Provider(frankfurter.fetch, "https://api.frankfurter.dev", 20.0, fetch_day=frankfurter.fetch_day),
     "ecb": Provider(ecb.fetch, "https://www.ecb.europa.eu", 20.0, fetch_day=ecb.fetch_day),
     "exchangeratesapi": Provider(exchangeratesapi.fetch, "https://api.exchangeratesapi.io", 8 * 3600.0, needs_key=True),
+    "openexchangerates": Provider(
+        openexchangerates.fetch,
+        "https://openexchangerates.org",
+        3600.0,
+        needs_key=True,
+        fetch_day=openexchangerates.fetch_day,
+    ),
+    "frankfurter-blended": Provider(
+        frankfurter.fetch_blended, "https://api.frankfurter.dev", 20.0, fetch_day=frankfurter.fetch_blended_day
+    ),
 }
 """By the names that users write; equal to `exchangerates.api.PROVIDERS` and to the CRD's enum."""
