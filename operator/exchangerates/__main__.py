@@ -13,6 +13,7 @@ import kopf
 
 from exchangerates import crd, handlers
 from exchangerates.api import Env
+from exchangerates.budget import Budget
 from exchangerates.cluster import Cluster
 from exchangerates.controller import Controller
 from exchangerates.day_tables import DayTables
@@ -21,10 +22,11 @@ from exchangerates.errors import ApiError, StartError
 from exchangerates.metrics import Gauges, Metrics
 from exchangerates.observed import Observed
 from exchangerates.providers import PROVIDERS, FetchDay
-from exchangerates.rate_tables import RateTables, Source, today_utc
+from exchangerates.rate_tables import RateTables, today_utc
 from exchangerates.rates import RateTable
 from exchangerates.reconcile import Reconciler
 from exchangerates.settings import Settings
+from exchangerates.source import Source
 
 START_AGAIN_S = 5.0
 """The pause after watches that ended by themselves."""
@@ -81,7 +83,7 @@ async def _run(settings: Settings) -> None:
         problems=controller.problems,
         ready=controller.listed.is_set,
         metrics=functools.partial(
-            metrics.exposition, Gauges(controller.agenda.reasons, controller.backlog, controller.lag_s)
+            metrics.exposition, Gauges(controller.agenda.reasons, controller.backlog, controller.lag_s, tables.budgets)
         ),
     ) as port:
         logger.info("health and metrics are served on %s:%d", settings.http_host, port)
@@ -150,12 +152,15 @@ def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
         day_s = dt.datetime.combine(newest, dt.time(), dt.UTC).timestamp() if newest else None
         metrics.fetched(name, seconds, day_s)
 
+    limit = settings.max_calls_per_day.get(name)
+    budget = Budget(limit) if limit else None
     return Source(
         name=name,
+        budget=budget,
         fetch=lambda: provider.fetch(url, key, today_utc()),
         min_fetch_interval_s=settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s),
         observer=observe,
-        history=DayTables(name, functools.partial(_fetch_day, provider.fetch_day, url, key), observe)
+        history=DayTables(name, functools.partial(_fetch_day, provider.fetch_day, url, key), observe, budget)
         if provider.fetch_day
         else None,
     )

@@ -102,6 +102,8 @@ class Env(StrEnum):
     """Age of a quote after which it is stale, for objects that name none, a Go duration: `168h`."""
     MIN_FETCH_INTERVALS = "EXCHANGERATES_MIN_FETCH_INTERVALS"
     """Least time between two calls per rate provider, `name=duration` comma-separated: `exchangeratesapi=8h`."""
+    MAX_CALLS_PER_DAY = "EXCHANGERATES_MAX_CALLS_PER_DAY"
+    """Most calls in any 24 hours per rate provider, `name=number` comma-separated: `openexchangerates=30`."""
     PROVIDER_URLS = "EXCHANGERATES_PROVIDER_URLS"
     """Root addresses in place of the public ones, `name=url` comma-separated: `ecb=http://127.0.0.1:9000`."""
     EXCHANGERATESAPI_KEY = "EXCHANGERATES_EXCHANGERATESAPI_KEY"

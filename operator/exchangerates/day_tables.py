@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exchangerates import threads
-from exchangerates.errors import FetchError, FetchUnderWay
+from exchangerates.budget import Budget
+from exchangerates.errors import FetchError, FetchUnderWay, OutOfBudget
 from exchangerates.rates import RateTable
 from exchangerates.schedule import backoff_s
 
@@ -38,11 +39,13 @@ class DayTables:
         name: The rate provider's name.
         fetch: Fetches the table of a day, or of the last quoted one before it.
         observer: Hears of every call: the provider, how long it took, what it gave.
+        budget: The calls that the provider may have, shared with its newest table, or None.
     """
 
     name: str
     fetch: Callable[[dt.date], RateTable]
     observer: Callable[[str, float, RateTable | None], None]
+    budget: Budget | None = None
     _tables: OrderedDict[dt.date, RateTable] = field(default_factory=OrderedDict)
     _under_way: dict[dt.date, asyncio.Task[None]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -52,7 +55,13 @@ class DayTables:
 
     def wait_s(self) -> float:
         """Give the seconds until a failing provider may be called again."""
-        return max(self._next_call - asyncio.get_running_loop().time(), 1.0)
+        free_s = self._free_s(self.budget) if self.budget is not None else 0.0
+        return max(self._next_call - asyncio.get_running_loop().time(), free_s, 1.0)
+
+    @staticmethod
+    def _free_s(budget: Budget) -> float:
+        now = asyncio.get_running_loop().time()
+        return budget.next_call(now, urgent=True) - now
 
     def table(self, day: dt.date) -> RateTable:
         """Give a day's table.
@@ -67,6 +76,8 @@ class DayTables:
         if day not in self._under_way:
             if self._error is not None and asyncio.get_running_loop().time() < self._next_call:
                 raise self._error
+            if self.budget is not None and self._free_s(self.budget) > 0.0:
+                raise OutOfBudget(self._free_s(self.budget), self.budget.limit)
             self._under_way[day] = asyncio.create_task(self._call(day), name=f"fetch {self.name} for {day}")
         raise FetchUnderWay(self._under_way[day])
 
@@ -79,6 +90,10 @@ class DayTables:
                 elif loop.time() < self._next_call:
                     return  # somebody else's call has failed meanwhile: who waits is told
                 began = loop.time()
+                if self.budget is not None:
+                    if self._free_s(self.budget) > 0.0:
+                        return
+                    self.budget.count(began)
                 table = await self._fetched(day)
                 self._next_call = loop.time() + backoff_s(self._failures, PAUSE_S, MAX_PAUSE_S)
                 self.observer(self.name, loop.time() - began, table)

@@ -13,7 +13,8 @@
     │   └── TargetRefused         the API server refused the ConfigMap
     ├── OwnerGone                 the object, or its namespace, is gone or going: nothing is to be done any more
     ├── FetchError                one call to one rate provider failed; `rate_tables` turns it into one of the above
-    │   └── AccessRefused         the provider refused the key, the plan or the quota
+    │   ├── AccessRefused         the provider refused the key, the plan or the quota
+    │   └── OutOfBudget           the provider has had its calls of the last 24 hours
     ├── FetchUnderWay             the rates are on their way: the pass is made again when they are there
     ├── FetchedBefore             it is too early for another call; what is published is as new as may be
     ├── ApiError                  the API server answered with an error
@@ -76,6 +77,13 @@ class FetchError(ExchangeRateError):
 
 class AccessRefused(FetchError):
     """The provider refused the key, the plan or the quota: asking again soon would not help."""
+
+
+class OutOfBudget(FetchError):
+    """The provider has had its calls of the last 24 hours."""
+
+    def __init__(self, wait_s: float, limit: int) -> None:
+        super().__init__(f"its {limit} calls of a day (maxCallsPerDay) are used up", retry_after_s=wait_s)
 
 
 class FetchUnderWay(ExchangeRateError):

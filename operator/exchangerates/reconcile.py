@@ -75,10 +75,8 @@ class Reconciler:
 
     def resume(self, owners: Iterable[ExchangeRate], now: dt.datetime) -> None:
         """Take up from the objects' status when an earlier process has called the rate providers last, at the least."""
-        newest: dict[str, dt.datetime] = {}
-        for provider, when in filter(None, (memory.last_publication(owner.status) for owner in owners)):
-            newest[provider] = max(when, newest.get(provider, when))
-        for provider, when in newest.items():
+        found = {publication for owner in owners if (publication := memory.last_publication(owner.status))}
+        for provider, when in sorted(found, key=lambda publication: publication[1]):
             self._rates.remember(provider, max((now - when).total_seconds(), 0.0))
 
     async def reconcile(self, owner: ExchangeRate, now: dt.datetime, *, refresh: bool) -> Outcome:

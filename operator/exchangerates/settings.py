@@ -1,6 +1,7 @@
 """The environment of the process, read once into a frozen value."""
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ class Settings:
     Attributes:
         defaults: What objects get for the fields that they leave out, with the chain of rate providers.
         min_fetch_intervals_s: Least seconds between two calls, by provider; the others keep their own.
+        max_calls_per_day: Most calls in any 24 hours, by provider; the others have no such limit.
         provider_urls: Root addresses in place of the public ones, by provider.
         api_keys: The API keys by provider, of those that have one; never shown.
         watch_namespaces: The namespaces to watch; empty for all.
@@ -39,6 +41,7 @@ class Settings:
 
     defaults: Defaults
     min_fetch_intervals_s: Mapping[str, float]
+    max_calls_per_day: Mapping[str, int]
     provider_urls: Mapping[str, str]
     api_keys: Mapping[str, str] = field(repr=False)
     watch_namespaces: tuple[str, ...]
@@ -69,6 +72,10 @@ class Settings:
             min_fetch_intervals_s={
                 name: reader.checked_seconds(Env.MIN_FETCH_INTERVALS, value, at_least_s=MIN_FETCH_INTERVAL_S)
                 for name, value in reader.by_provider(Env.MIN_FETCH_INTERVALS).items()
+            },
+            max_calls_per_day={
+                name: reader.number(Env.MAX_CALLS_PER_DAY, value)
+                for name, value in reader.by_provider(Env.MAX_CALLS_PER_DAY).items()
             },
             provider_urls={name: url.rstrip("/") for name, url in reader.by_provider(Env.PROVIDER_URLS).items()},
             api_keys={name: key for name, key in keys.items() if key},
@@ -126,6 +133,12 @@ class _Reader:
         if seconds < at_least_s:
             self.mistake(variable, value, f"at least {at_least_s:.0f}s")
         return seconds
+
+    def number(self, variable: Env, value: str) -> int:
+        if not re.fullmatch(r"[1-9][0-9]{0,5}", value):
+            self.mistake(variable, value, "a number of calls from 1 to 999999")
+            return 1
+        return int(value)
 
     def providers(self, variable: Env, default: str) -> tuple[str, ...]:
         names = self.words(variable, default)

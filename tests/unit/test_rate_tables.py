@@ -17,8 +17,9 @@ from exchangerates.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from exchangerates.rate_tables import MAX_PATIENT_PAUSE_S, QUICK_TRIES, Fetched, RateTables, Source
+from exchangerates.rate_tables import Fetched, RateTables
 from exchangerates.rates import Price, RateTable
+from exchangerates.source import MAX_PATIENT_PAUSE_S, QUICK_TRIES, Source
 from exchangerates.spec import ExchangeRateSpec, Target
 
 DAY = dt.date(2026, 10, 30)

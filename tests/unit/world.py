@@ -15,14 +15,16 @@ import pytest
 
 from exchangerates import threads
 from exchangerates.api import Reason
+from exchangerates.budget import Budget
 from exchangerates.controller import Controller
 from exchangerates.day_tables import DayTables
 from exchangerates.errors import ApiError, FetchError
 from exchangerates.metrics import Metrics
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
-from exchangerates.rate_tables import RateTables, Source
+from exchangerates.rate_tables import RateTables
 from exchangerates.rates import Price, RateTable
 from exchangerates.reconcile import Reconciler
+from exchangerates.source import Source
 from exchangerates.spec import Defaults
 from localcluster.rateserver import table_of
 
@@ -65,6 +67,7 @@ class Upstream:
         self.calls = 0
         self.delay_s = 0.0
         self.error: Exception | None = None
+        self.limit: int | None = None
 
     def fetch(self) -> RateTable:
         """Answer one call."""
@@ -231,12 +234,20 @@ class World:
         """Make an operator that remembers nothing."""
         upstreams = self._upstreams
         sources = [
-            Source(upstream.name, upstream.fetch, 20.0, lambda *_: None, history=_history(upstream))
+            Source(
+                upstream.name,
+                upstream.fetch,
+                20.0,
+                lambda *_: None,
+                history=_history(upstream),
+                budget=Budget(upstream.limit) if upstream.limit else None,
+            )
             for upstream in upstreams
         ]
         observed = Observed()
         defaults = Defaults("EUR", tuple(upstream.name for upstream in upstreams), 3600.0, 168 * 3600.0)
-        self.reconciler = Reconciler(self.cluster, RateTables(sources), observed, defaults)
+        self.tables = RateTables(sources)
+        self.reconciler = Reconciler(self.cluster, self.tables, observed, defaults)
         self.controller = Controller(
             self.cluster, self.reconciler, observed, (None,), 600.0, self.now, Metrics(defaults.providers)
         )
