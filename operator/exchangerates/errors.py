@@ -83,7 +83,7 @@ class OutOfBudget(FetchError):
     """The provider has had its calls of the last 24 hours."""
 
     def __init__(self, wait_s: float, limit: int) -> None:
-        super().__init__(f"its {limit} calls of a day (maxCallsPerDay) are used up", retry_after_s=wait_s)
+        super().__init__(f"its calls of a day are used up (maxCallsPerDay: {limit})", retry_after_s=wait_s)
 
 
 class FetchUnderWay(ExchangeRateError):
