@@ -14,7 +14,8 @@ from exchangerates.api import API_VERSION, KIND, Key
 from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate
 from exchangerates.publication import Publication
 from exchangerates.rates import Quote, parse_date
-from exchangerates.spec import ExchangeRateSpec, Target
+from exchangerates.spec import ExchangeRateSpec
+from exchangerates.target import Target
 
 _ABOUT: Final = frozenset(Key) - {Key.RATE, Key.QUOTE}
 

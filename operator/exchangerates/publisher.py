@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from exchangerates import configmap
 from exchangerates.errors import ApiError, OwnerGone, TargetConflict, TargetRefused
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
-from exchangerates.spec import Target
+from exchangerates.target import Target
 
 NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 ANOTHER_OBJECT: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from exchangerates.api import MANAGED_BY_LABEL, PROVIDERS, Key
+from exchangerates.api import PROVIDERS
 from exchangerates.errors import InvalidSpec
+from exchangerates.target import Target, parse_target, truth
 
 CURRENCY_PATTERN: Final = "^[A-Z]{3}$"
 """ISO 4217's form. There is no list of codes: which are quoted is the rate provider's word."""
@@ -38,12 +39,7 @@ MAX_MAX_AGE_S: Final = 87600 * 3600.0
 
 _UNITS_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _MAX_DURATION_CHARS: Final = 16
-_NAME_PATTERN: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_KEY_PATTERN: Final = re.compile(r"[-._a-zA-Z0-9]+")
 _NOT_WITH_DATE: Final = ("refreshInterval", "maxAge", "onStale", "minChangePercent", "maxChangePercent")
-_TAKEN_KEYS: Final = (Key.BASE, Key.CURRENCY, Key.DATE, Key.PROVIDER)
-"""The keys that came later are not among them: a spec that was valid stays valid, and its rate has the key."""
-_MAX_NAME_CHARS: Final = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +57,6 @@ class Defaults:
     providers: tuple[str, ...]
     refresh_interval_s: float
     max_age_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a rate is published.
-
-    Attributes:
-        name: The name of the ConfigMap.
-        key: The key of its data that holds the rate.
-        labels: Labels that it carries besides the operator's own.
-        annotations: Annotations that it carries.
-        immutable: Whether the ConfigMap is made immutable; only for a rate of a day that is over.
-    """
-
-    name: str
-    key: str
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    immutable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +137,8 @@ def parse_spec(name: str, raw: Mapping[str, Any], defaults: Defaults) -> Exchang
         max_age_s=math.inf
         if date is not None
         else _duration(raw, "maxAge", defaults.max_age_s, MIN_MAX_AGE_S, MAX_MAX_AGE_S),
-        suspend=_truth(raw, "suspend", "suspend"),
-        target=_target(raw, name),
+        suspend=truth(raw, "suspend", "suspend"),
+        target=parse_target(raw, name),
         withdraws=_choice(raw, "onStale", ("Keep", "Withdraw")) == "Withdraw",
         min_change=min_change,
         max_change=max_change,
@@ -242,38 +219,3 @@ def _choice(raw: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> str
     if value not in choices:
         raise InvalidSpec(field, f"{value!r} is not known; write one of {', '.join(choices)}")
     return str(value)
-
-
-def _truth(raw: Mapping[str, Any], path: str, field: str) -> bool:
-    value = raw.get(field, False)
-    if not isinstance(value, bool):
-        raise InvalidSpec(path, f"{value!r} is no truth value; write true or false")
-    return value
-
-
-def _target(raw: Mapping[str, Any], default_name: str) -> Target:
-    target = raw.get("target") or {}
-    if not isinstance(target, Mapping):
-        raise InvalidSpec("target", f"{target!r} is not an object; write target: {{name: {default_name}}}")
-    name, key = target.get("name", default_name), target.get("key", str(Key.RATE))
-    if not isinstance(name, str) or not _NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
-        raise InvalidSpec(
-            "target.name", f"{name!r} is not a ConfigMap name; write lower-case letters, digits, '-' and '.'"
-        )
-    if not isinstance(key, str) or not _KEY_PATTERN.fullmatch(key) or len(key) > _MAX_NAME_CHARS:
-        raise InvalidSpec("target.key", f"{key!r} is not a ConfigMap key; write letters, digits, '-', '_' and '.'")
-    if key in _TAKEN_KEYS:
-        raise InvalidSpec("target.key", f"{key!r} is taken by the rate's {key}; write another one")
-    immutable = _truth(target, "target.immutable", "immutable")
-    if immutable and "date" not in raw:
-        raise InvalidSpec("target.immutable", "only a rate of one day stays as it is; write date too, or leave it out")
-    return Target(name, key, _strings(target, "labels"), _strings(target, "annotations"), immutable)
-
-
-def _strings(target: Mapping[str, Any], field: str) -> Mapping[str, str]:
-    value = target.get(field) or {}
-    if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
-        raise InvalidSpec(f"target.{field}", f"{value!r} is not a map of strings; write numbers in quotes")
-    if MANAGED_BY_LABEL in value:
-        raise InvalidSpec(f"target.{field}", f"{MANAGED_BY_LABEL} is the operator's own; write it nowhere")
-    return value

@@ -12,7 +12,8 @@ from exchangerates.api import KIND
 from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate, ObjectKey
 from exchangerates.publication import Publication
 from exchangerates.rates import Quote
-from exchangerates.spec import Defaults, ExchangeRateSpec, Target, parse_spec
+from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
+from exchangerates.target import Target
 
 SINCE = "2026-11-02T12:00:00Z"
 QUOTE = Quote("EUR", "USD", "1.1172", dt.date(2026, 10, 30), "ecb", derived=False, since=SINCE)

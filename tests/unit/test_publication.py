@@ -13,7 +13,8 @@ from exchangerates import memory, status
 from exchangerates.observed import ExchangeRate, ObjectKey
 from exchangerates.publication import Held, Publication, approved, decide, move
 from exchangerates.rates import Quote
-from exchangerates.spec import ExchangeRateSpec, Target
+from exchangerates.spec import ExchangeRateSpec
+from exchangerates.target import Target
 
 DAY = dt.date(2026, 10, 30)
 NEXT = dt.date(2026, 11, 2)

@@ -20,7 +20,8 @@ from exchangerates.errors import (
 from exchangerates.rate_tables import Fetched, RateTables
 from exchangerates.rates import Price, RateTable
 from exchangerates.source import MAX_PATIENT_PAUSE_S, QUICK_TRIES, Source
-from exchangerates.spec import ExchangeRateSpec, Target
+from exchangerates.spec import ExchangeRateSpec
+from exchangerates.target import Target
 
 DAY = dt.date(2026, 10, 30)
 

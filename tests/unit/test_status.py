@@ -11,7 +11,8 @@ from exchangerates.errors import CurrencyNotSupported, ProviderUnavailable, Susp
 from exchangerates.observed import ExchangeRate, ObjectKey
 from exchangerates.publication import Publication
 from exchangerates.rates import Quote
-from exchangerates.spec import ExchangeRateSpec, Target
+from exchangerates.spec import ExchangeRateSpec
+from exchangerates.target import Target
 
 NOW = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(hours=1)
