@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.world import Upstream, World, failing
 
 from exchangerates.budget import DAY_S, Budget
+from exchangerates.rates import RateTable
 
 FRIDAY = dt.date(2026, 10, 30)
 NIGHT = dt.datetime(2026, 10, 30, 20, tzinfo=dt.UTC)
@@ -81,5 +82,30 @@ def test_an_outage_does_not_eat_up_more_than_the_budget(monkeypatch: pytest.Monk
         upstream.error = None
         await asyncio.sleep(6 * HOUR_S)
         assert (world.cluster.ready("rate"), upstream.calls) == ("Published", 6)
+
+    world.run(story())
+
+
+class Restless(Upstream):
+    """A rate provider that quotes another number at each call."""
+
+    def fetch(self) -> RateTable:
+        """Answer one call."""
+        self.rates = {"USD": f"1.{100 + self.calls}"}
+        return super().fetch()
+
+
+def test_calls_that_left_a_trace_count_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator that is started anew every two hours makes no more calls in a day than one that runs on."""
+    upstream = Restless("ecb", FRIDAY)
+    upstream.limit = 6
+    world = World(monkeypatch, NIGHT, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate", refreshInterval="1m")
+        for _ in range(12):
+            await asyncio.sleep(2 * HOUR_S)
+            await world.restart()
+        assert 5 <= upstream.calls <= 6
 
     world.run(story())
