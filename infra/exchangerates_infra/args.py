@@ -150,7 +150,9 @@ class OperatorArgs:
         max_age: Age of a quote after which it is stale, for ExchangeRates that name none, a Go duration from 1h up.
         min_fetch_intervals: Least time between two calls, a Go duration by the name of a rate provider.
         provider_urls: Root addresses in place of the public ones, by the name of a rate provider.
+        max_calls_per_day: Most calls in any 24 hours, by the name of a rate provider.
         api_key: The API key of exchangeratesapi, or None; kept secret.
+        openexchangerates_key: The App ID of openexchangerates, or None; kept secret.
         watch_namespaces: The namespaces that the operator serves and has rights in; empty for all.
         log_level: DEBUG, INFO, WARNING or ERROR.
         rates: The ExchangeRates that the environment always has.
@@ -172,7 +174,9 @@ class OperatorArgs:
     max_age: str = "168h"
     min_fetch_intervals: Mapping[str, str] = field(default_factory=dict)
     provider_urls: Mapping[str, str] = field(default_factory=dict)
+    max_calls_per_day: Mapping[str, str] = field(default_factory=dict)
     api_key: pulumi.Input[str] | None = field(default=None, repr=False)
+    openexchangerates_key: pulumi.Input[str] | None = field(default=None, repr=False)
     watch_namespaces: tuple[str, ...] = ()
     log_level: str = "INFO"
     rates: tuple[RateArgs, ...] = ()
@@ -185,3 +189,9 @@ class OperatorArgs:
     network_policy: NetworkPolicyArgs = field(default_factory=NetworkPolicyArgs)
     monitoring: MonitoringArgs = field(default_factory=MonitoringArgs)
     kubectl: str = "kubectl"
+
+    @property
+    def api_keys(self) -> dict[str, pulumi.Input[str]]:
+        """The API keys that there are, by rate provider."""
+        keys = {"exchangeratesapi": self.api_key, "openexchangerates": self.openexchangerates_key}
+        return {provider: key for provider, key in keys.items() if key is not None}

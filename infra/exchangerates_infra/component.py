@@ -110,8 +110,8 @@ class ExchangeRateOperator(pulumi.ComponentResource):
         needs: list[pulumi.Resource] = []
         if args.network_policy.enabled:
             needs.append(network_policy(name, args, inside))
-        if args.api_key is not None:
-            needs.append(api_key_secret(name, args.namespace, args.api_key, inside))
+        if args.api_keys:
+            needs.append(api_key_secret(name, args.namespace, args.api_keys, inside))
         if args.egress.ca_bundle is not None:
             needs.append(ca_config_map(name, args.namespace, args.egress.ca_bundle, inside))
         return needs

@@ -4,12 +4,10 @@ from typing import Final
 
 from pulumi_kubernetes.core.v1 import EnvVarArgs, EnvVarSourceArgs, SecretKeySelectorArgs
 
-from exchangerates.api import Env
+from exchangerates.api import API_KEYS, Env
 from exchangerates_infra.args import EgressArgs, OperatorArgs
 from exchangerates_infra.project import OPERATOR
 
-API_KEY: Final = "exchangeratesapi-key"
-"""The name of the Secret's entry."""
 CA_DIRECTORY: Final = "/etc/exchange-rate-operator/ca"
 CA_FILE: Final = "ca.crt"
 """The name of the ConfigMap's entry, and of its file in the directory."""
@@ -22,18 +20,24 @@ def variables(args: OperatorArgs) -> list[EnvVarArgs]:
     values = _settings(args) | _egress(args.egress)
     # Without empty ones: the API server would drop their values, and each preview would show them anew.
     given = [EnvVarArgs(name=name, value=value) for name, value in sorted(values.items()) if value]
-    if args.api_key is not None:
-        source = EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=OPERATOR, key=API_KEY))
-        given.append(EnvVarArgs(name=str(Env.EXCHANGERATESAPI_KEY), value_from=source))
+    for provider in args.api_keys:
+        source = EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=OPERATOR, key=secret_entry(provider)))
+        given.append(EnvVarArgs(name=str(API_KEYS[provider]), value_from=source))
     return given
 
 
+def secret_entry(provider: str) -> str:
+    """Give the name of the Secret's entry with a rate provider's API key."""
+    return f"{provider}-key"
+
+
 def _settings(args: OperatorArgs) -> dict[str, str]:
-    intervals, urls = args.min_fetch_intervals, args.provider_urls
+    intervals, urls, calls = args.min_fetch_intervals, args.provider_urls, args.max_calls_per_day
     values = {
         Env.BASE: args.base_currency,
         Env.LOG_LEVEL: args.log_level,
         Env.MAX_AGE: args.max_age,
+        Env.MAX_CALLS_PER_DAY: ",".join(f"{name}={calls[name]}" for name in sorted(calls)),
         Env.MIN_FETCH_INTERVALS: ",".join(f"{name}={intervals[name]}" for name in sorted(intervals)),
         Env.PROVIDERS: ",".join(args.providers),
         Env.PROVIDER_URLS: ",".join(f"{name}={urls[name]}" for name in sorted(urls)),

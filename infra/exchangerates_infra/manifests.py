@@ -14,15 +14,14 @@ from typing import Any, Final
 
 import yaml
 
-from exchangerates.api import GROUP, KIND
+from exchangerates.api import API_KEYS, GROUP, KIND
 from exchangerates_infra.config_reader import StackConfigError
-from exchangerates_infra.environment import API_KEY
 from exchangerates_infra.project import PROJECT, ROOT
 from exchangerates_infra.recorder import record, stack_file_values
 
 PARTS: Final = ("crd.yaml", "operator.yaml", "rates.yaml")
 """In the order in which they are applied: `kubectl` has to know the kind before it takes an object of it."""
-_KEY: Final = "exchangeratesapiKey"
+_KEYS: Final = tuple(f"{PROJECT}:{provider}Key" for provider in API_KEYS)
 _PULUMI: Final = "pulumi.com/"
 
 
@@ -54,9 +53,9 @@ def stack_manifests(stack: str, overrides: Mapping[str, object]) -> list[dict[st
         ValueError: The stack would build its image.
     """
     values = stack_file_values(stack, overrides)
-    # The encrypted one is Pulumi's alone; what stands for it here goes into no output.
-    values[f"{PROJECT}:{_KEY}"] = "elsewhere"
-    recording = record(stack, values, secret_keys=(f"{PROJECT}:{_KEY}",))
+    # The encrypted ones are Pulumi's alone; what stands for them here goes into no output.
+    values |= dict.fromkeys(_KEYS, "elsewhere")
+    recording = record(stack, values, secret_keys=_KEYS)
     if any(resource.type.startswith("docker-build:") for resource in recording.resources):
         raise ValueError("this stack builds its image; name one that is there already, with --image REFERENCE")
     return [_plain(manifest) for manifest in recording.manifests() if not _is_secret(manifest)]
@@ -66,9 +65,10 @@ def _is_secret(manifest: Mapping[str, Any]) -> bool:
     if manifest["kind"] != "Secret":
         return False
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    entries = " ".join(f"--from-literal={entry}=KEY" for entry in manifest["stringData"])
     sys.stderr.write(
         f"The Secret {name} is left out; make it with\n  kubectl --namespace {namespace} create secret generic {name} "
-        f"--from-literal={API_KEY}=KEY\n"
+        f"{entries}\n"
     )
     return True
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from exchangerates.api import PROVIDERS
+from exchangerates.api import API_KEYS, PROVIDERS
 from exchangerates.errors import InvalidSpec
 from exchangerates.spec import MIN_FETCH_INTERVAL_S, parse_duration, parse_spec
 from exchangerates_infra import stack_sections
@@ -26,10 +26,10 @@ KEYS: Final = frozenset(
     {
         *("kubeContext", "kubeconfig", "namespace", "baseCurrency", "providers", "refreshInterval", "maxAge"),
         *("minFetchIntervals", "providerUrls", "watchNamespaces", "rates", "waitForRates", "waitForRollout", "image"),
-        *("logLevel", "crd", "pod", "proxy", "caBundle", "networkPolicy", "monitoring", "exchangeratesapiKey"),
+        *("logLevel", "crd", "pod", "proxy", "caBundle", "networkPolicy", "monitoring"),
+        *("maxCallsPerDay", *(f"{provider}Key" for provider in API_KEYS)),
     }
 )
-_API_KEY: Final = "exchangeratesapiKey"
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -88,17 +88,16 @@ def secret_keys(values: Mapping[str, str]) -> frozenset[str]:
     return frozenset(key for key in values if is_config_secret(f"{PROJECT}:{key}"))
 
 
-def _api_key(reader: ConfigReader, *, needed: bool, encrypted: bool) -> pulumi.Input[str] | None:
-    """Give the API key as a secret, or None where no rate provider needs it. Its value is in no message."""
-    key = reader.text(_API_KEY, "")
-    if key and not encrypted:
-        reader.mistake(
-            _API_KEY, "(in plain text)", "it encrypted, with `pulumi config set --secret`, and replace the key"
-        )
+def _api_key(
+    reader: ConfigReader, provider: str, providers: Sequence[str], secrets: AbstractSet[str]
+) -> pulumi.Input[str] | None:
+    """Give a rate provider's API key as a secret, or None where it is not needed. Its value is in no message."""
+    name, needed = f"{provider}Key", provider in providers
+    key = reader.text(name, "")
+    if key and name not in secrets:
+        reader.mistake(name, "(in plain text)", "it encrypted, with `pulumi config set --secret`, and replace the key")
     if needed and not key:
-        reader.mistake(
-            _API_KEY, "", "the key with `pulumi config set --secret`: exchangeratesapi is one of the providers"
-        )
+        reader.mistake(name, "", f"the key with `pulumi config set --secret`: {provider} is one of the providers")
     return pulumi.Output.secret(key) if needed and key else None
 
 
@@ -127,7 +126,9 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
         max_age=reader.field("maxAge", "maxAge", "168h"),
         min_fetch_intervals=reader.by_provider("minFetchIntervals", "a duration from 1s, such as 8h", _check_interval),
         provider_urls=reader.by_provider("providerUrls", "an address such as https://rates.example.com", _check_url),
-        api_key=_api_key(reader, needed="exchangeratesapi" in providers, encrypted=_API_KEY in secrets),
+        max_calls_per_day=reader.by_provider("maxCallsPerDay", "a number of calls from 1 to 999999", _check_calls),
+        api_key=_api_key(reader, "exchangeratesapi", providers, secrets),
+        openexchangerates_key=_api_key(reader, "openexchangerates", providers, secrets),
         watch_namespaces=tuple(reader.dns_labels("watchNamespaces")),
         log_level=reader.choice("logLevel", "INFO", _LOG_LEVELS),
         rates=_rates(reader, providers),
@@ -166,6 +167,8 @@ def _rate(reader: ConfigReader, key: str, entry: Any, providers: Sequence[str]) 
         reader.mistake(key, entry, f"an object with keys of {', '.join(known)}")
         return None
     spec = {field: entry[field] for field in spec_fields() if field in entry}
+    if "currencies" in spec and not entry.get("name"):
+        reader.mistake(f"{key}.name", "", "a name for the set, such as exchange-rates")
     name = str(entry.get("name") or f"exchange-rate-{str(spec.get('currency')).lower()}")
     try:
         parsed = parse_spec(name, spec, EXAMPLE)
@@ -175,6 +178,11 @@ def _rate(reader: ConfigReader, key: str, entry: Any, providers: Sequence[str]) 
     if parsed.provider is not None and parsed.provider not in providers:
         reader.mistake(f"{key}.provider", parsed.provider, f"one of this stack's providers: {', '.join(providers)}")
     return RateArgs(name, spec, str(entry.get("namespace") or "default"))
+
+
+def _check_calls(value: str) -> None:
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", value):
+        raise ValueError(value)
 
 
 def _check_interval(value: str) -> None:

@@ -1,6 +1,7 @@
 """The operator's Deployment, with the Secret and the ConfigMap that it reads and the Service of its metrics."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pulumi
@@ -30,7 +31,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from exchangerates.api import GROUP
 from exchangerates_infra.args import OperatorArgs
-from exchangerates_infra.environment import API_KEY, CA_DIRECTORY, CA_FILE, variables
+from exchangerates_infra.environment import CA_DIRECTORY, CA_FILE, secret_entry, variables
 from exchangerates_infra.image import OperatorImage
 from exchangerates_infra.project import OPERATOR
 
@@ -42,10 +43,13 @@ _CA: Final = f"{OPERATOR}-ca"
 _SKIP: Final = {"pulumi.com/skipAwait": "true"}
 
 
-def api_key_secret(name: str, namespace: str, api_key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> Secret:
-    """Register the Secret with the API key."""
+def api_key_secret(
+    name: str, namespace: str, api_keys: Mapping[str, pulumi.Input[str]], opts: pulumi.ResourceOptions
+) -> Secret:
+    """Register the Secret with the API keys."""
     metadata = ObjectMetaArgs(name=OPERATOR, namespace=namespace)
-    return Secret(f"{name}-api-key", metadata=metadata, string_data={API_KEY: api_key}, opts=opts)
+    entries = {secret_entry(provider): key for provider, key in api_keys.items()}
+    return Secret(f"{name}-api-key", metadata=metadata, string_data=entries, opts=opts)
 
 
 def ca_config_map(name: str, namespace: str, ca_bundle: str, opts: pulumi.ResourceOptions) -> ConfigMap:
@@ -102,9 +106,9 @@ def _rolled_by(args: OperatorArgs, image: OperatorImage) -> dict[str, pulumi.Inp
     annotations: dict[str, pulumi.Input[str]] = {}
     if image.digest is not None:
         annotations[f"{GROUP}/image-digest"] = image.digest
-    if args.api_key is not None:
+    if args.api_keys:
         # The hash tells nothing of the key; as a secret it would hide the whole Deployment in every preview.
-        digest = pulumi.Output.from_input(args.api_key).apply(_sha256)
+        digest = pulumi.Output.all(*args.api_keys.values()).apply(lambda keys: _sha256("\n".join(keys)))
         annotations[f"{GROUP}/api-key-sha256"] = pulumi.Output.unsecret(digest)
     if args.egress.ca_bundle is not None:
         annotations[f"{GROUP}/ca-bundle-sha256"] = _sha256(args.egress.ca_bundle)

@@ -120,22 +120,23 @@ class Client:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
-    def request(
+    def request(  # noqa: PLR0913 - a request has these parts
         self,
         method: str,
         path: str,
         body: Mapping[str, Any] | None = None,
         *,
         kind: str = "application/json",
+        accept: str = "application/json",
         params: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Make any request.
+        """Make any request, with a body of a kind, for an answer that is JSON in any case.
 
         Raises:
             ApiError: The API server refused it.
             LocalClusterError: The API server does not answer.
         """
-        headers = {"Content-Type": kind}
+        headers = {"Content-Type": kind, "Accept": accept}
         if self._token_file is not None:
             headers["Authorization"] = f"Bearer {Path(self._token_file).read_text(encoding='utf-8').strip()}"
         for later_s in (*_COME_BACK_LATER_S, None):
@@ -150,7 +151,9 @@ class Client:
             if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS or later_s is None:
                 break
             time.sleep(later_s)
-        content: dict[str, Any] = answer.json() if answer.headers.get("Content-Type") == "application/json" else {}
+        content: dict[str, Any] = (
+            answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
+        )
         if not answer.ok:
             message = content.get("message", answer.text[:200])
             raise ApiError(f"{method} {path}", answer.status_code, content.get("reason", answer.reason), message)

@@ -48,12 +48,16 @@ def _row(client: Client, body: dict[str, Any]) -> Row:
     published = client.get(Reference("v1", "ConfigMap", metadata["namespace"], target)) or {}
     owners = {owner["uid"] for owner in (published.get("metadata") or {}).get("ownerReferences") or []}
     data = published.get("data") or {} if metadata["uid"] in owners else {}
+    codes = body["spec"].get("currencies") or [body["spec"].get("currency", "-")]
+    rates = (
+        [data[code] for code in codes if code in data] if "currencies" in body["spec"] else [data.get(Key.RATE, "-")]
+    )
     return Row(
         namespace=metadata["namespace"],
         name=metadata["name"],
-        currency=body["spec"]["currency"],
+        currency=",".join(codes),
         base=data.get(Key.BASE, "-"),
-        rate=data.get(Key.RATE, "-"),
+        rate=",".join(rates) or "-",
         date=data.get(Key.DATE, "-"),
         provider=data.get(Key.PROVIDER, "-"),
         ready=ready.get("status", "Unknown"),

@@ -13,17 +13,20 @@ import kopf
 
 from exchangerates import crd, handlers
 from exchangerates.api import Env
+from exchangerates.budget import Budget
 from exchangerates.cluster import Cluster
 from exchangerates.controller import Controller
+from exchangerates.day_tables import DayTables
 from exchangerates.endpoints import serving
 from exchangerates.errors import ApiError, StartError
 from exchangerates.metrics import Gauges, Metrics
 from exchangerates.observed import Observed
-from exchangerates.providers import PROVIDERS
-from exchangerates.rate_tables import RateTables, Source, today_utc
+from exchangerates.providers import PROVIDERS, FetchDay
+from exchangerates.rate_tables import RateTables, today_utc
 from exchangerates.rates import RateTable
 from exchangerates.reconcile import Reconciler
 from exchangerates.settings import Settings
+from exchangerates.source import Source
 
 START_AGAIN_S = 5.0
 """The pause after watches that ended by themselves."""
@@ -80,7 +83,7 @@ async def _run(settings: Settings) -> None:
         problems=controller.problems,
         ready=controller.listed.is_set,
         metrics=functools.partial(
-            metrics.exposition, Gauges(controller.agenda.reasons, controller.backlog, controller.lag_s)
+            metrics.exposition, Gauges(controller.agenda.reasons, controller.backlog, controller.lag_s, tables.budgets)
         ),
     ) as port:
         logger.info("health and metrics are served on %s:%d", settings.http_host, port)
@@ -142,19 +145,29 @@ def _end_on_signals() -> None:
 def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
     provider = PROVIDERS[name]
     url = settings.provider_urls.get(name, provider.url)
-    key = settings.exchangeratesapi_key if provider.needs_key else None
+    key = settings.api_keys.get(name)
 
     def observe(name: str, seconds: float, table: RateTable | None) -> None:
         newest = max((price.date for price in table.prices.values()), default=None) if table else None
         day_s = dt.datetime.combine(newest, dt.time(), dt.UTC).timestamp() if newest else None
         metrics.fetched(name, seconds, day_s)
 
+    limit = settings.max_calls_per_day.get(name)
+    budget = Budget(limit) if limit else None
     return Source(
         name=name,
+        budget=budget,
         fetch=lambda: provider.fetch(url, key, today_utc()),
         min_fetch_interval_s=settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s),
         observer=observe,
+        history=DayTables(name, functools.partial(_fetch_day, provider.fetch_day, url, key), observe, budget)
+        if provider.fetch_day
+        else None,
     )
+
+
+def _fetch_day(fetch: FetchDay, url: str, key: str | None, day: dt.date) -> RateTable:
+    return fetch(url, key, day, today_utc())
 
 
 def _configure_logs(settings: Settings) -> None:

@@ -80,7 +80,7 @@ class Agenda:
             return True
         if known is None or known.uid != seen.uid or seen.key not in self._memories:
             self._memories[seen.key] = Memory()
-        elif seen.generation != known.generation or seen.refresh_request != known.refresh_request:
+        elif _wishes(seen) != _wishes(known):
             self._memories[seen.key].refresh_at = 0.0
         elif seen.status == known.status:
             return True
@@ -195,3 +195,8 @@ class Agenda:
         self._memories.pop(key, None)
         self._contenders.discard(key)
         self.schedule.forget(key)
+
+
+def _wishes(seen: ExchangeRate) -> tuple[object, ...]:
+    """Give what makes the operator look at once where it changes."""
+    return seen.generation, seen.refresh_request, seen.approval

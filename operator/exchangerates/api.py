@@ -22,7 +22,10 @@ MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 REFRESH_ANNOTATION: Final = f"{GROUP}/refresh"
 """On an ExchangeRate: any new value makes the operator look for a newer quote at once. Status shows it once it did."""
 
-PROVIDERS: Final = ("frankfurter", "ecb", "exchangeratesapi")
+APPROVE_ANNOTATION: Final = f"{GROUP}/approve"
+"""On an ExchangeRate: exactly the held rate as its value publishes it though it moved more than `maxChangePercent`."""
+
+PROVIDERS: Final = ("frankfurter", "ecb", "exchangeratesapi", "openexchangerates", "frankfurter-blended")
 """The rate providers, by the names that users write: the CRD's enum and the operator's registry equal it."""
 
 
@@ -32,8 +35,14 @@ class Key(StrEnum):
     RATE = "rate"
     BASE = "base"
     CURRENCY = "currency"
+    CURRENCIES = "currencies"
+    """In place of `currency` where there are several, comma-separated."""
     DATE = "date"
     PROVIDER = "provider"
+    DERIVED = "derived"
+    PUBLISHED_AT = "publishedAt"
+    QUOTE = "quote"
+    """The whole quote as one JSON document: its parts are of one moment, however they are read."""
 
 
 class Condition(StrEnum):
@@ -48,6 +57,8 @@ class Reason(StrEnum):
 
     PUBLISHED = "Published"
     """The ConfigMap holds the rate for this generation of the spec, and it is not older than `maxAge`."""
+    SPIKE_HELD = "SpikeHeld"
+    """A newer quote moved more than `maxChangePercent`: the former rate stays until that is confirmed or approved."""
     RATE_TOO_OLD = "RateTooOld"
     """The newest quote that could be had is older than `maxAge`; it stays in the ConfigMap."""
     RATE_FRESH = "RateFresh"
@@ -60,6 +71,8 @@ class Reason(StrEnum):
     """No enabled rate provider quotes the currency or the base."""
     PROVIDER_NOT_ENABLED = "ProviderNotEnabled"
     """`spec.provider` names a rate provider that this stack did not enable."""
+    HISTORY_NOT_SUPPORTED = "HistoryNotSupported"
+    """`spec.date` is given, and no rate provider that may be asked keeps its history."""
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
     """No rate provider of the chain answered usefully; it is tried again by itself."""
     PROVIDER_REFUSED = "ProviderRefused"
@@ -70,6 +83,10 @@ class Reason(StrEnum):
     """The API server refused the ConfigMap (quota, admission, an immutable one)."""
     INTERNAL_ERROR = "InternalError"
     """An error that nobody foresaw; the operator's log has its traceback."""
+
+
+READY_REASONS: Final = (Reason.PUBLISHED, Reason.SPIKE_HELD)
+"""The reasons with which Ready is True."""
 
 
 class Env(StrEnum):
@@ -85,12 +102,16 @@ class Env(StrEnum):
     """Age of a quote after which it is stale, for objects that name none, a Go duration: `168h`."""
     MIN_FETCH_INTERVALS = "EXCHANGERATES_MIN_FETCH_INTERVALS"
     """Least time between two calls per rate provider, `name=duration` comma-separated: `exchangeratesapi=8h`."""
+    MAX_CALLS_PER_DAY = "EXCHANGERATES_MAX_CALLS_PER_DAY"
+    """Most calls in any 24 hours per rate provider, `name=number` comma-separated: `openexchangerates=30`."""
     PROVIDER_URLS = "EXCHANGERATES_PROVIDER_URLS"
     """Root addresses in place of the public ones, `name=url` comma-separated: `ecb=http://127.0.0.1:9000`."""
     EXCHANGERATESAPI_KEY = "EXCHANGERATES_EXCHANGERATESAPI_KEY"
     """The API key of the rate provider `exchangeratesapi`; required when it is in the chain."""
     CA_FILE = "EXCHANGERATES_CA_FILE"
     """A file with certificates, PEM, of private authorities to trust besides the public ones."""
+    OPENEXCHANGERATES_KEY = "EXCHANGERATES_OPENEXCHANGERATES_KEY"
+    """The App ID of the rate provider `openexchangerates`; required when it is in the chain."""
     WATCH_NAMESPACES = "EXCHANGERATES_WATCH_NAMESPACES"
     """The namespaces to watch, comma-separated; empty means all."""
     INSTALL_CRD = "EXCHANGERATES_INSTALL_CRD"
@@ -103,3 +124,10 @@ class Env(StrEnum):
     """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     LOG_FORMAT = "EXCHANGERATES_LOG_FORMAT"
     """`json` or `text`."""
+
+
+API_KEYS: Final = {
+    "exchangeratesapi": Env.EXCHANGERATESAPI_KEY,
+    "openexchangerates": Env.OPENEXCHANGERATES_KEY,
+}
+"""The variables with the API keys, by the rate providers that want one."""

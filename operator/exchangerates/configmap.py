@@ -5,24 +5,62 @@ annotations only those that the operator has set are its own; those of others ar
 references.
 """
 
+import datetime as dt
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from exchangerates.api import API_VERSION, KIND, Key
 from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate
-from exchangerates.rates import Quote
-from exchangerates.spec import Target
+from exchangerates.publication import Publication
+from exchangerates.rates import Quote, parse_date
+from exchangerates.spec import ExchangeRateSpec
+from exchangerates.target import Target
+
+_ABOUT: Final = frozenset(Key) - {Key.RATE, Key.QUOTE}
 
 
-def data_of(target: Target, quote: Quote) -> dict[str, str]:
-    """Give the data of the ConfigMap that publishes a quote."""
+def data_of(spec: ExchangeRateSpec, published: Publication) -> dict[str, str]:
+    """Give the data of the ConfigMap that publishes a rate or a set; a rate's key wins over one of the same name."""
+    codes, common = spec.currencies, {"base": published.base, "provider": published.provider}
+    if spec.is_set:
+        document: dict[str, Any] = {**common, "rates": {quote.currency: _parts(quote) for quote in published.quotes}}
+        pair: dict[str, str] = {Key.CURRENCIES: ",".join(codes)}
+        rates = {quote.currency: quote.rate for quote in published.quotes}
+    else:
+        (quote,) = published.quotes
+        document = {**common, "currency": quote.currency, **_parts(quote)}
+        pair = {Key.CURRENCY: quote.currency}
+        rates = {spec.target.key: quote.rate}
     return {
-        Key.BASE: quote.base,
-        Key.CURRENCY: quote.currency,
-        Key.DATE: quote.date.isoformat(),
-        Key.PROVIDER: quote.provider,
-        target.key: quote.rate,
+        Key.BASE: published.base,
+        **pair,
+        **_provenance(published),
+        Key.QUOTE: json.dumps(document, separators=(",", ":")),
+        **rates,
     }
+
+
+def withdrawn(data: Mapping[str, str], target: Target) -> dict[str, str]:
+    """Give the data without any rate: what is left says what it was and where it came from."""
+    return {key: value for key, value in data.items() if key in _ABOUT and key != target.key}
+
+
+def written_date(data: Mapping[str, str]) -> dt.date | None:
+    """Give the day of the rate that a ConfigMap holds, or None."""
+    try:
+        return parse_date(data.get(Key.DATE))
+    except ValueError:
+        return None
+
+
+def written_since(data: Mapping[str, str], spec: ExchangeRateSpec, quotes: tuple[Quote, ...]) -> str | None:
+    """Give since when a ConfigMap holds just these quotes, or None where it does not or does not tell.
+
+    It is asked where the status does not know: a process can end after the one write and before the other.
+    """
+    since = data.get(Key.PUBLISHED_AT)
+    return since if since and data == data_of(spec, Publication(quotes).published_since(since)) else None
 
 
 def labels_of(target: Target) -> Mapping[str, str]:
@@ -30,7 +68,7 @@ def labels_of(target: Target) -> Mapping[str, str]:
     return {**target.labels, **OWN_LABELS}
 
 
-def desired_body(owner: ExchangeRate, target: Target, quote: Quote) -> dict[str, Any]:
+def desired_body(owner: ExchangeRate, target: Target, data: Mapping[str, str]) -> dict[str, Any]:
     """Give the whole ConfigMap as it is first written.
 
     `blockOwnerDeletion` is absent on purpose: setting it takes rights on the owner's finalizers.
@@ -45,7 +83,8 @@ def desired_body(owner: ExchangeRate, target: Target, quote: Quote) -> dict[str,
             "ownerReferences": [owner_reference(owner)],
             **({"annotations": target.annotations} if target.annotations else {}),
         },
-        "data": data_of(target, quote),
+        "data": data,
+        **({"immutable": True} if target.immutable else {}),
     }
 
 
@@ -54,7 +93,7 @@ def owner_reference(owner: ExchangeRate) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": KIND, "name": owner.key.name, "uid": owner.uid, "controller": True}
 
 
-def patch_to(observed: ConfigMap, target: Target, quote: Quote) -> dict[str, Any] | None:
+def patch_to(observed: ConfigMap, target: Target, data: Mapping[str, str]) -> dict[str, Any] | None:
     """Give the merge patch that leads from an own ConfigMap to the desired one, or None where it is there already.
 
     It carries the uid and the resource version: the API server refuses it if the ConfigMap is not, to the letter, the
@@ -64,14 +103,32 @@ def patch_to(observed: ConfigMap, target: Target, quote: Quote) -> dict[str, Any
         "labels": _changes(observed.labels, labels_of(target), observed.own_labels),
         "annotations": _changes(observed.annotations, target.annotations, observed.own_annotations),
     }
-    data = _changes(observed.data, data_of(target, quote), frozenset(observed.data))
-    content = {"data": data, "binaryData": dict.fromkeys(observed.binary_keys)}
-    patch = {name: change for name, change in content.items() if change}
+    changed = _changes(observed.data, data, frozenset(observed.data))
+    content = {"data": changed, "binaryData": dict.fromkeys(observed.binary_keys)}
+    patch: dict[str, Any] = {name: change for name, change in content.items() if change}
+    if target.immutable and not observed.immutable:
+        patch["immutable"] = True
     metadata = {name: change for name, change in changes.items() if change}
     if not patch and not metadata:
         return None
     guard = {"uid": observed.uid, "resourceVersion": str(observed.resource_version)}
     return {**patch, "metadata": {**guard, **metadata}}
+
+
+def _provenance(published: Publication) -> dict[str, str]:
+    """Give where the quotes come from; nothing in it changes while they do not."""
+    return {
+        Key.DATE: published.date.isoformat(),
+        Key.PROVIDER: published.provider,
+        Key.DERIVED: str(published.derived).lower(),
+        **({Key.PUBLISHED_AT: published.since} if published.since else {}),
+    }
+
+
+def _parts(quote: Quote) -> dict[str, str | bool]:
+    """Give what one quote's document says; the rate is text, since JSON's numbers are floats to many readers."""
+    parts: dict[str, str | bool] = {"rate": quote.rate, "date": quote.date.isoformat(), "derived": quote.derived}
+    return {**parts, **({"publishedAt": quote.since} if quote.since else {})}
 
 
 def _changes(observed: Mapping[str, str], desired: Mapping[str, str], own: frozenset[str]) -> dict[str, str | None]:

@@ -6,13 +6,15 @@
     │   ├── Suspended             the object's owner wants nothing to be done
     │   ├── CurrencyNotSupported  every asked provider answered, none quotes the pair
     │   ├── ProviderNotEnabled    the object pins a provider that the stack did not enable
+    │   ├── HistoryNotSupported   no provider that may be asked keeps its history
     │   ├── ProviderUnavailable   no provider answered usefully; tried again by itself
     │   ├── ProviderRefused       the key or the plan was refused; somebody has to act
     │   ├── TargetConflict        the target ConfigMap belongs to somebody else
     │   └── TargetRefused         the API server refused the ConfigMap
     ├── OwnerGone                 the object, or its namespace, is gone or going: nothing is to be done any more
     ├── FetchError                one call to one rate provider failed; `rate_tables` turns it into one of the above
-    │   └── AccessRefused         the provider refused the key, the plan or the quota
+    │   ├── AccessRefused         the provider refused the key, the plan or the quota
+    │   └── OutOfBudget           the provider has had its calls of the last 24 hours
     ├── FetchUnderWay             the rates are on their way: the pass is made again when they are there
     ├── FetchedBefore             it is too early for another call; what is published is as new as may be
     ├── ApiError                  the API server answered with an error
@@ -22,8 +24,8 @@
         ├── CredentialsError      there are none for an API server, or they cannot be used
         └── CrdMissing            the API server does not know the kind
 
-Only `reconcile` ends a ReconcileError, an OwnerGone and a FetchedBefore, `controller` an ApiError and a FetchUnderWay,
-`rate_tables` a FetchError, `__main__` a StartError.
+Only `reconcile` ends a ReconcileError and an OwnerGone, `lookup` a FetchedBefore, `controller` an ApiError and a
+FetchUnderWay, `rate_tables` a FetchError, `__main__` a StartError.
 """
 
 from collections.abc import Mapping
@@ -75,6 +77,13 @@ class FetchError(ExchangeRateError):
 
 class AccessRefused(FetchError):
     """The provider refused the key, the plan or the quota: asking again soon would not help."""
+
+
+class OutOfBudget(FetchError):
+    """The provider has had its calls of the last 24 hours."""
+
+    def __init__(self, wait_s: float, limit: int) -> None:
+        super().__init__(f"its calls of a day are used up (maxCallsPerDay: {limit})", retry_after_s=wait_s)
 
 
 class FetchUnderWay(ExchangeRateError):
@@ -145,6 +154,12 @@ class ProviderNotEnabled(ReconcileError):
     """The object pins a provider that the stack did not enable."""
 
     reason = Reason.PROVIDER_NOT_ENABLED
+
+
+class HistoryNotSupported(ReconcileError):
+    """The object wants the rate of one day, and no provider that may be asked keeps its history."""
+
+    reason = Reason.HISTORY_NOT_SUPPORTED
 
 
 class ProviderUnavailable(ReconcileError):

@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 
-from exchangerates.api import PLURAL, Reason
+from exchangerates.api import PLURAL, READY_REASONS, Reason
 
 _SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -20,11 +20,13 @@ class Gauges:
         objects: How many ExchangeRates there are by the reason of their last pass, None for those before their first.
         backlog: How many wait to be served at once.
         lag_s: How long the one has waited that waits longest, in seconds.
+        budgets: Calls used and left in the last 24 hours, and whether that makes somebody wait, by rate provider.
     """
 
     objects: Callable[[], Mapping[Reason | None, int]]
     backlog: Callable[[], int]
     lag_s: Callable[[], float]
+    budgets: Callable[[], Mapping[str, tuple[int, int, bool]]] = dict
 
 
 class Metrics:
@@ -79,6 +81,18 @@ class Metrics:
             "How long the object has waited that waits longest to be served",
             registry=self._registry,
         )
+        self._calls = Gauge(
+            "exchangerates_provider_calls_per_day",
+            "Calls of the last 24 hours to a rate provider with a budget, and those that it still has",
+            ["provider", "state"],
+            registry=self._registry,
+        )
+        self._lengthened = Gauge(
+            "exchangerates_provider_interval_lengthened",
+            "1 while objects want calls sooner than the budget of the rate provider allows",
+            ["provider"],
+            registry=self._registry,
+        )
         self._watch_restarts = Counter(
             "exchangerates_watch_restarts",
             "Watches that were opened anew, by resource; the API server itself ends one after half an hour to an hour",
@@ -114,8 +128,12 @@ class Metrics:
         """Give the text that Prometheus scrapes."""
         self._objects.clear()
         for reason, count in gauges.objects().items():
-            ready = "true" if reason is Reason.PUBLISHED else "false"
+            ready = "true" if reason in READY_REASONS else "false"
             self._objects.labels(ready, reason or "Pending").set(count)
+        for provider, (used, left, lengthened) in gauges.budgets().items():
+            self._calls.labels(provider, "used").set(used)
+            self._calls.labels(provider, "left").set(left)
+            self._lengthened.labels(provider).set(lengthened)
         self._backlog.set(gauges.backlog())
         self._lag.set(gauges.lag_s())
         return generate_latest(self._registry)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeVar
 
-from exchangerates.api import FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION
+from exchangerates.api import APPROVE_ANNOTATION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION
 
 MAX_REQUEST_CHARS: Final = 64
 """What is remembered of a refresh annotation's value; an annotation may be far longer than a status should be."""
@@ -42,6 +42,7 @@ class ExchangeRate:
         status: As stored, not validated.
         deleting: Whether it has a deletion timestamp.
         refresh_request: The value of its refresh annotation, cut to `MAX_REQUEST_CHARS`, or None.
+        approval: The value of its approve annotation, or None.
     """
 
     key: ObjectKey
@@ -52,13 +53,15 @@ class ExchangeRate:
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
     refresh_request: str | None = None
+    approval: str | None = None
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ExchangeRate":
         """Slim a body as the API server returns it."""
         meta = body["metadata"]
         spec, status = body.get("spec"), body.get("status")
-        request = (meta.get("annotations") or {}).get(REFRESH_ANNOTATION)
+        annotations = meta.get("annotations") or {}
+        request, approval = annotations.get(REFRESH_ANNOTATION), annotations.get(APPROVE_ANNOTATION)
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
             uid=meta["uid"],
@@ -68,6 +71,7 @@ class ExchangeRate:
             spec=spec if isinstance(spec, Mapping) else {},
             status=status if isinstance(status, Mapping) else {},
             refresh_request=None if request is None else str(request)[:MAX_REQUEST_CHARS],
+            approval=None if approval is None else str(approval).strip(),
         )
 
 

@@ -11,8 +11,7 @@ from typing import Any, Final, Protocol
 from exchangerates import configmap
 from exchangerates.errors import ApiError, OwnerGone, TargetConflict, TargetRefused
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
-from exchangerates.rates import Quote
-from exchangerates.spec import Target
+from exchangerates.target import Target
 
 NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 ANOTHER_OBJECT: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -36,8 +35,8 @@ class Publisher:
         self._cluster = cluster
         self._observed = observed
 
-    async def publish(self, owner: ExchangeRate, target: Target, quote: Quote) -> None:
-        """Bring the target ConfigMap to the quote, and remove the object's ConfigMaps of former names.
+    async def publish(self, owner: ExchangeRate, target: Target, data: Mapping[str, str]) -> None:
+        """Bring the target ConfigMap to the data, and remove the object's ConfigMaps of former names.
 
         Raises:
             OwnerGone: The object or its namespace is gone or going; nothing is to be done any more.
@@ -47,12 +46,12 @@ class Publisher:
         """
         key = ObjectKey(owner.key.namespace, target.name)
         try:
-            held = self._observed.config_maps.get(key) or await self._create(owner, target, quote)
+            held = self._observed.config_maps.get(key) or await self._create(owner, target, data)
             if held.owner_uid == owner.uid and held.immutable:
-                held = await self._replace(owner, held, target, quote)
+                held = await self._replace(owner, held, target, data)
             if held.owner_uid != owner.uid:
                 raise _conflict(key, held)
-            await self._update(held, target, quote)
+            await self._update(held, target, data)
             await self._drop_former(owner, key)
         except ApiError as error:
             raise _translated(error, key) from error
@@ -67,7 +66,7 @@ class Publisher:
         if current is None or current.uid != owner.uid or current.deleting:
             raise OwnerGone(f"ExchangeRate {owner.key} is gone")
 
-    async def _create(self, owner: ExchangeRate, target: Target, quote: Quote) -> ConfigMap:
+    async def _create(self, owner: ExchangeRate, target: Target, data: Mapping[str, str]) -> ConfigMap:
         """Make the ConfigMap, or give the one that has its name already.
 
         One that was there before may be missing because garbage collection follows the owner: then the owner is read
@@ -76,7 +75,7 @@ class Publisher:
         if owner.status.get("configMapName") == target.name:
             await self.make_sure_of(owner)
         try:
-            made = await self._cluster.create_config_map(configmap.desired_body(owner, target, quote))
+            made = await self._cluster.create_config_map(configmap.desired_body(owner, target, data))
         except ApiError as error:
             if error.status != HTTPStatus.CONFLICT:
                 raise
@@ -87,17 +86,19 @@ class Publisher:
         self._observed.note_config_map(made)
         return made
 
-    async def _replace(self, owner: ExchangeRate, held: ConfigMap, target: Target, quote: Quote) -> ConfigMap:
+    async def _replace(
+        self, owner: ExchangeRate, held: ConfigMap, target: Target, data: Mapping[str, str]
+    ) -> ConfigMap:
         """Make an immutable ConfigMap anew where its data has to change: nothing else can carry a new rate."""
-        patch = configmap.patch_to(held, target, quote)
+        patch = configmap.patch_to(held, target, data)
         if patch is None or not patch.keys() - {"metadata"}:
             return held
         self._observed.drop_config_map(held.key, uid=held.uid)
         await self._cluster.delete_config_map(held)
-        return await self._create(owner, target, quote)
+        return await self._create(owner, target, data)
 
-    async def _update(self, held: ConfigMap, target: Target, quote: Quote) -> None:
-        patch = configmap.patch_to(held, target, quote)
+    async def _update(self, held: ConfigMap, target: Target, data: Mapping[str, str]) -> None:
+        patch = configmap.patch_to(held, target, data)
         if patch is None:
             return
         try:

@@ -5,10 +5,13 @@ A rate is finite and positive or it is an error; a float never appears. This mod
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Final
+
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""RFC 3339 to the second, UTC: how times are told."""
 
 SIGNIFICANT_DIGITS: Final = 10
 """Of a derived rate. One correctly rounded division: nothing is rounded twice."""
@@ -34,6 +37,7 @@ class Quote:
         date: The day that the rate was quoted for.
         provider: The rate provider that quoted it.
         derived: Whether the rate was computed from two quotes and not printed by the provider.
+        since: Since when this quote is published, RFC 3339; None where that is not known. No part of what was quoted.
     """
 
     base: str
@@ -42,6 +46,7 @@ class Quote:
     date: dt.date
     provider: str
     derived: bool
+    since: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,11 @@ class RateTable:
             return Quote(base, currency, "1", date, self.provider, derived=False)
         rate = _CROSS.divide(numerator.rate, denominator.rate)
         return Quote(base, currency, f"{rate:f}", date, self.provider, derived=True)
+
+    def quotes(self, base: str, currencies: Sequence[str]) -> tuple[Quote, ...] | None:
+        """Give the rates of several currencies, or None where the table does not have them all."""
+        found = tuple(filter(None, (self.quote(base, currency) for currency in currencies)))
+        return found if len(found) == len(currencies) else None
 
     def _price(self, currency: str) -> Price | None:
         if currency == self.base and self.prices:

@@ -9,13 +9,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from exchangerates import publisher, status
+from exchangerates import configmap, lookup, memory, publisher, status
 from exchangerates.api import Condition, Reason
-from exchangerates.errors import ApiError, FetchedBefore, FetchUnderWay, OwnerGone, ReconcileError, Suspended
-from exchangerates.observed import ExchangeRate, Observed
+from exchangerates.errors import (
+    ApiError,
+    FetchUnderWay,
+    OwnerGone,
+    ReconcileError,
+    Suspended,
+    TargetConflict,
+    TargetRefused,
+)
+from exchangerates.lookup import Lookup
+from exchangerates.observed import ExchangeRate, ObjectKey, Observed
+from exchangerates.publication import age_of_day_s
 from exchangerates.publisher import ANOTHER_OBJECT, Publisher
-from exchangerates.rate_tables import Fetched
-from exchangerates.rates import Quote
+from exchangerates.rates import TIME
 from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
 
 logger = logging.getLogger(__name__)
@@ -30,10 +39,9 @@ class Cluster(publisher.Cluster, Protocol):
     ) -> None: ...
 
 
-class Rates(Protocol):
+class Rates(lookup.Rates, Protocol):
     """The calls of `rate_tables.RateTables` that passes make."""
 
-    def quote(self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool) -> Fetched: ...  # noqa: D102
     def remember(self, provider: str, ago_s: float) -> None: ...  # noqa: D102
 
 
@@ -50,6 +58,8 @@ class Outcome:
     again_s: float | None
 
 
+_HANDS_OFF: Final = (Suspended, TargetConflict, TargetRefused)
+"""What says that the ConfigMap is not to be, or cannot be, written."""
 GONE: Final = Outcome(None, None)
 
 
@@ -65,10 +75,8 @@ class Reconciler:
 
     def resume(self, owners: Iterable[ExchangeRate], now: dt.datetime) -> None:
         """Take up from the objects' status when an earlier process has called the rate providers last, at the least."""
-        newest: dict[str, dt.datetime] = {}
-        for provider, when in filter(None, (status.last_publication(owner.status) for owner in owners)):
-            newest[provider] = max(when, newest.get(provider, when))
-        for provider, when in newest.items():
+        found = {publication for owner in owners if (publication := memory.last_publication(owner.status))}
+        for provider, when in sorted(found, key=lambda publication: publication[1]):
             self._rates.remember(provider, max((now - when).total_seconds(), 0.0))
 
     async def reconcile(self, owner: ExchangeRate, now: dt.datetime, *, refresh: bool) -> Outcome:
@@ -88,8 +96,11 @@ class Reconciler:
         try:
             try:
                 spec = parse_spec(owner.key.name, owner.spec, self._defaults)
-                fetched = self._quote(owner, spec, now, refresh=refresh)
-                await self._publisher.publish(owner, spec.target, fetched.quote)
+                found = Lookup(self._rates, owner, spec, self._written(owner, spec), now).find(refresh=refresh)
+                data = configmap.data_of(spec, found.published)
+                if spec.withdraws and found.published.age_s(now) > spec.max_age_s:
+                    data = configmap.withdrawn(data, spec.target)
+                await self._publisher.publish(owner, spec.target, data)
             except ReconcileError as error:
                 return await self._fail(owner, spec, error, now, refresh=refresh)
             except (ApiError, OwnerGone, FetchUnderWay):
@@ -98,12 +109,12 @@ class Reconciler:
                 logger.exception("ExchangeRate %s: the pass failed", owner.key)
                 unforeseen = ReconcileError(f"{type(error).__name__} in the operator; its log has the traceback")
                 return await self._fail(owner, spec, unforeseen, now, refresh=refresh)
-            desired = status.desired_published(owner, spec, fetched.quote, now, refreshed=refresh)
+            desired = status.desired_published(owner, spec, found.published, now, refreshed=refresh)
             reason = await self._report(owner, desired, now)
         except OwnerGone:
             return GONE
-        until_stale_s = spec.max_age_s - status.age_s(fetched.quote, now)
-        return Outcome(reason, min(fetched.usable_s, until_stale_s + 1) if until_stale_s > 0 else fetched.usable_s)
+        until_stale_s = spec.max_age_s - found.published.age_s(now)
+        return Outcome(reason, min(found.usable_s, until_stale_s + 1) if until_stale_s > 0 else found.usable_s)
 
     async def _fail(
         self,
@@ -114,33 +125,39 @@ class Reconciler:
         *,
         refresh: bool,
     ) -> Outcome:
+        again_s = error.retry_after_s
+        if spec is not None and spec.withdraws and not isinstance(error, _HANDS_OFF):
+            until_stale_s = await self._withdraw(owner, spec, now)
+            again_s = min(filter(None, (again_s, until_stale_s)), default=None)
         desired = status.desired_failed(owner, spec, error, now, refreshed=refresh)
         await self._report(owner, desired, now)
-        return Outcome(error.reason, error.retry_after_s)
+        return Outcome(error.reason, again_s)
 
-    def _quote(self, owner: ExchangeRate, spec: ExchangeRateSpec, now: dt.datetime, *, refresh: bool) -> Fetched:
-        """Give the quote to publish: never an older one than the published, nor the same under another name."""
-        if spec.suspend:
-            raise _suspended(spec)
-        published = status.published_quote(owner.status, spec)
-        if published is not None and not refresh:
-            return Fetched(published, 0.0)
-        urgent = published is None or status.age_s(published, now) > spec.max_age_s
-        # Who asks by annotation takes the newest table that the provider allows, not one of the last interval.
-        max_age_s = spec.refresh_interval_s if status.acknowledged(owner) else 0.0
+    async def _withdraw(self, owner: ExchangeRate, spec: ExchangeRateSpec, now: dt.datetime) -> float | None:
+        """Take a rate that is too old out of the object's ConfigMap, whatever it was quoted for.
+
+        Returns:
+            Seconds until that is due; None where there is no rate any more.
+        """
+        data = self._written(owner, spec)
+        left, date = configmap.withdrawn(data, spec.target), configmap.written_date(data)
+        if date is None or data == left:
+            return None
+        known = memory.published(owner.status, spec)
+        age_s = known.age_s(now) if known is not None else age_of_day_s(date, now)
+        if age_s <= spec.max_age_s:
+            return spec.max_age_s - age_s + 1
         try:
-            fetched = self._rates.quote(spec, max_age_s, urgent=urgent)
-        except FetchedBefore as early:
-            if published is None:
-                raise
-            return Fetched(published, early.usable_s)
-        except ReconcileError as error:
-            if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
-                raise
-            return Fetched(published, error.retry_after_s or 0.0)
-        if published is not None and (fetched.quote.date < published.date or _same_rate(fetched.quote, published)):
-            return Fetched(published, fetched.usable_s)
-        return fetched
+            await self._publisher.publish(owner, spec.target, left)
+        except ReconcileError as refused:
+            # The error that led here stays the one that is told; the next pass tries again.
+            logger.warning("ExchangeRate %s: its old rate could not be withdrawn: %s", owner.key, refused)
+        return None
+
+    def _written(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> Mapping[str, str]:
+        """Give the data of the object's own ConfigMap, empty where there is none."""
+        held = self._observed.config_maps.get(ObjectKey(owner.key.namespace, spec.target.name))
+        return held.data if held is not None and held.owner_uid == owner.uid else {}
 
     async def _report(self, owner: ExchangeRate, desired: Mapping[str, Any], now: dt.datetime) -> Reason:
         """Write the status where it differs, and an event where Ready has turned; give Ready's reason."""
@@ -159,26 +176,15 @@ class Reconciler:
         return Reason(after["reason"])
 
     async def _announce(self, owner: ExchangeRate, ready: Mapping[str, Any], now: dt.datetime) -> None:
-        warning = ready["status"] != "True" and ready["reason"] != Reason.SUSPENDED
+        warning = ready["reason"] not in (Reason.PUBLISHED, Reason.SUSPENDED)
         try:
             await self._cluster.create_event(
                 owner,
                 warning=warning,
                 reason=Reason(ready["reason"]),
                 message=ready["message"],
-                time=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                time=now.strftime(TIME),
             )
         except ApiError as error:
             # The status says the same; an event that cannot be had must not undo the pass.
             logger.warning("no event %s for ExchangeRate %s: %s", ready["reason"], owner.key, error)
-
-
-def _same_rate(one: Quote, other: Quote) -> bool:
-    return (one.rate, one.date, one.derived) == (other.rate, other.date, other.derived)
-
-
-def _suspended(spec: ExchangeRateSpec) -> Suspended:
-    return Suspended(
-        f"spec.suspend is true: ConfigMap {spec.target.name} is neither refreshed nor repaired until it is false",
-        retry_after_s=spec.refresh_interval_s,
-    )

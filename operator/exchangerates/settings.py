@@ -1,12 +1,13 @@
 """The environment of the process, read once into a frozen value."""
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from exchangerates.api import PROVIDERS, Env
+from exchangerates.api import API_KEYS, PROVIDERS, Env
 from exchangerates.errors import InvalidSpec, SettingsError
 from exchangerates.spec import MIN_FETCH_INTERVAL_S, Defaults, ExchangeRateSpec, parse_duration, parse_spec
 
@@ -26,8 +27,9 @@ class Settings:
     Attributes:
         defaults: What objects get for the fields that they leave out, with the chain of rate providers.
         min_fetch_intervals_s: Least seconds between two calls, by provider; the others keep their own.
+        max_calls_per_day: Most calls in any 24 hours, by provider; the others have no such limit.
         provider_urls: Root addresses in place of the public ones, by provider.
-        exchangeratesapi_key: The API key of `exchangeratesapi`, or None; never shown.
+        api_keys: The API keys by provider, of those that have one; never shown.
         watch_namespaces: The namespaces to watch; empty for all.
         resync_interval_s: Seconds between two lists of everything.
         install_crd: Whether the operator creates the CRD at start.
@@ -39,8 +41,9 @@ class Settings:
 
     defaults: Defaults
     min_fetch_intervals_s: Mapping[str, float]
+    max_calls_per_day: Mapping[str, int]
     provider_urls: Mapping[str, str]
-    exchangeratesapi_key: str | None = field(repr=False)
+    api_keys: Mapping[str, str] = field(repr=False)
     watch_namespaces: tuple[str, ...]
     resync_interval_s: float
     install_crd: bool
@@ -58,6 +61,7 @@ class Settings:
         """
         reader = _Reader(environment)
         providers = reader.providers(Env.PROVIDERS, "frankfurter,ecb")
+        keys = {name: reader.text(variable, "").strip() for name, variable in API_KEYS.items()}
         settings = cls(
             defaults=Defaults(
                 base=reader.default(Env.BASE, "base", "EUR").base,
@@ -69,8 +73,12 @@ class Settings:
                 name: reader.checked_seconds(Env.MIN_FETCH_INTERVALS, value, at_least_s=MIN_FETCH_INTERVAL_S)
                 for name, value in reader.by_provider(Env.MIN_FETCH_INTERVALS).items()
             },
+            max_calls_per_day={
+                name: reader.number(Env.MAX_CALLS_PER_DAY, value)
+                for name, value in reader.by_provider(Env.MAX_CALLS_PER_DAY).items()
+            },
             provider_urls={name: url.rstrip("/") for name, url in reader.by_provider(Env.PROVIDER_URLS).items()},
-            exchangeratesapi_key=reader.text(Env.EXCHANGERATESAPI_KEY, "").strip() or None,
+            api_keys={name: key for name, key in keys.items() if key},
             watch_namespaces=reader.words(Env.WATCH_NAMESPACES, ""),
             resync_interval_s=reader.seconds(Env.RESYNC_INTERVAL, "10m", at_least_s=MIN_RESYNC_INTERVAL_S),
             install_crd=reader.choice(Env.INSTALL_CRD, "false", ("true", "false")) == "true",
@@ -79,9 +87,10 @@ class Settings:
             log_level=reader.choice(Env.LOG_LEVEL, "INFO", _LOG_LEVELS),
             log_format=reader.choice(Env.LOG_FORMAT, "json", _LOG_FORMATS),
         )
-        if "exchangeratesapi" in providers and settings.exchangeratesapi_key is None:
-            reader.mistake(Env.EXCHANGERATESAPI_KEY, "", "the API key: exchangeratesapi is one of the providers")
         reader.certificates(Env.CA_FILE)
+        for name in providers:
+            if name in API_KEYS and name not in settings.api_keys:
+                reader.mistake(API_KEYS[name], "", f"the API key: {name} is one of the providers")
         reader.raise_mistakes()
         return settings
 
@@ -124,6 +133,12 @@ class _Reader:
         if seconds < at_least_s:
             self.mistake(variable, value, f"at least {at_least_s:.0f}s")
         return seconds
+
+    def number(self, variable: Env, value: str) -> int:
+        if not re.fullmatch(r"[1-9][0-9]{0,5}", value):
+            self.mistake(variable, value, "a number of calls from 1 to 999999")
+            return 1
+        return int(value)
 
     def providers(self, variable: Env, default: str) -> tuple[str, ...]:
         names = self.words(variable, default)

@@ -4,13 +4,17 @@ The CRD refuses most mistakes at the door; this module is total all the same, be
 come without its validation. It is also what the Pulumi program checks the stack's rates with.
 """
 
+import datetime as dt
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
-from exchangerates.api import MANAGED_BY_LABEL, PROVIDERS, Key
+from exchangerates.api import PROVIDERS
 from exchangerates.errors import InvalidSpec
+from exchangerates.target import Target, parse_target, truth
 
 CURRENCY_PATTERN: Final = "^[A-Z]{3}$"
 """ISO 4217's form. There is no list of codes: which are quoted is the rate provider's word."""
@@ -20,6 +24,14 @@ DURATION_PATTERN: Final = "^([0-9]{1,6}(h|m|s))+$"
 
 MIN_FETCH_INTERVAL_S: Final = 1.0
 """Of a stack's `minFetchIntervals`: a table has to last until those who waited for it have read it."""
+DATE_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+PERCENT_PATTERN: Final = "^[0-9]{1,4}([.][0-9]{1,6})?$"
+MAX_PERCENT: Final = 1000
+
+FIRST_DATE: Final = dt.date(1999, 1, 4)
+"""The first day that the ECB published rates for."""
+MAX_CURRENCIES: Final = 64
+
 MIN_REFRESH_INTERVAL_S: Final = 60.0
 MAX_REFRESH_INTERVAL_S: Final = 720 * 3600.0
 MIN_MAX_AGE_S: Final = 3600.0
@@ -27,9 +39,7 @@ MAX_MAX_AGE_S: Final = 87600 * 3600.0
 
 _UNITS_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _MAX_DURATION_CHARS: Final = 16
-_NAME_PATTERN: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_KEY_PATTERN: Final = re.compile(r"[-._a-zA-Z0-9]+")
-_MAX_NAME_CHARS: Final = 253
+_NOT_WITH_DATE: Final = ("refreshInterval", "maxAge", "onStale", "minChangePercent", "maxChangePercent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +60,41 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where a rate is published.
-
-    Attributes:
-        name: The name of the ConfigMap.
-        key: The key of its data that holds the rate.
-        labels: Labels that it carries besides the operator's own.
-        annotations: Annotations that it carries.
-    """
-
-    name: str
-    key: str
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class ExchangeRateSpec:
     """A spec with its defaults resolved.
 
     Attributes:
-        currency: The quote currency.
-        base: The base currency: a rate is `currency` units per one `base`.
+        currencies: The quote currencies, in the order of the spec; never empty.
+        is_set: Whether each rate has its currency's code as the key; there may be one in a set, too.
+        base: The base currency: a rate is quote currency units per one `base`.
         provider: The pinned rate provider, or None for the stack's chain.
         refresh_interval_s: Seconds between two looks for a newer quote.
         max_age_s: Age of a quote, by its own date, after which it is stale, in seconds.
         suspend: Whether the operator is to leave the object and its ConfigMap as they are.
         target: Where the rate is published.
+        withdraws: Whether a stale rate is taken out of the ConfigMap.
+        date: The day whose rate is wanted, once and for all, or None for the newest. Its `max_age_s` is infinite.
+        min_change: The least move, in percent of the published rate, that is published; None for any.
+        max_change: The largest move, in percent of the published rate, that is published at once; None for any.
     """
 
-    currency: str
+    currencies: tuple[str, ...]
     base: str
     provider: str | None
     refresh_interval_s: float
     max_age_s: float
     suspend: bool
     target: Target
+    is_set: bool = False
+    withdraws: bool = False
+    min_change: Decimal | None = None
+    max_change: Decimal | None = None
+    date: dt.date | None = None
+
+    @property
+    def pair(self) -> str:
+        """The pair of currencies, as text for a message."""
+        return f"{self.base} to {', '.join(self.currencies)}"
 
 
 def parse_duration(text: str) -> float:
@@ -114,17 +122,44 @@ def parse_spec(name: str, raw: Mapping[str, Any], defaults: Defaults) -> Exchang
     provider = raw.get("provider")
     if provider is not None and provider not in PROVIDERS:
         raise InvalidSpec("provider", f"{provider!r} is no known rate provider; write one of {', '.join(PROVIDERS)}")
+    date = _date(raw)
+    min_change, max_change = _percent(raw, "minChangePercent"), _percent(raw, "maxChangePercent")
+    if min_change is not None and max_change is not None and min_change >= max_change:
+        raise InvalidSpec("minChangePercent", f"{min_change} must be less than maxChangePercent, {max_change}")
     return ExchangeRateSpec(
-        currency=_currency(raw, "currency", None),
+        currencies=_currencies(raw),
+        is_set=raw.get("currencies") is not None,
         base=_currency(raw, "base", defaults.base),
         provider=provider,
         refresh_interval_s=_duration(
             raw, "refreshInterval", defaults.refresh_interval_s, MIN_REFRESH_INTERVAL_S, MAX_REFRESH_INTERVAL_S
         ),
-        max_age_s=_duration(raw, "maxAge", defaults.max_age_s, MIN_MAX_AGE_S, MAX_MAX_AGE_S),
-        suspend=_suspend(raw),
-        target=_target(raw, name),
+        max_age_s=math.inf
+        if date is not None
+        else _duration(raw, "maxAge", defaults.max_age_s, MIN_MAX_AGE_S, MAX_MAX_AGE_S),
+        suspend=truth(raw, "suspend", "suspend"),
+        target=parse_target(raw, name),
+        withdraws=_choice(raw, "onStale", ("Keep", "Withdraw")) == "Withdraw",
+        min_change=min_change,
+        max_change=max_change,
+        date=date,
     )
+
+
+def _currencies(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    several = raw.get("currencies")
+    if several is None:
+        return (_currency(raw, "currency", None),)
+    if raw.get("currency") is not None:
+        raise InvalidSpec("currencies", "write either currency or currencies, and not both")
+    if not isinstance(several, list) or not several or len(several) > MAX_CURRENCIES:
+        raise InvalidSpec("currencies", f"{several!r} is no list of 1 to {MAX_CURRENCIES} codes; write [USD, GBP]")
+    codes = tuple(_currency({"currencies": code}, "currencies", None) for code in several)
+    if len(set(codes)) < len(codes):
+        raise InvalidSpec("currencies", f"{', '.join(codes)}: a code is there twice; write each once")
+    if isinstance(raw.get("target"), Mapping) and "key" in raw["target"]:
+        raise InvalidSpec("target.key", "with currencies each rate's key is its currency's code; write no target.key")
+    return codes
 
 
 def _currency(raw: Mapping[str, Any], field: str, default: str | None) -> str:
@@ -152,33 +187,35 @@ def _short(seconds: float) -> str:
     return f"{seconds / 3600:.0f}h" if seconds >= _UNITS_S["h"] else f"{seconds / 60:.0f}m"
 
 
-def _suspend(raw: Mapping[str, Any]) -> bool:
-    value = raw.get("suspend", False)
-    if not isinstance(value, bool):
-        raise InvalidSpec("suspend", f"{value!r} is no truth value; write true or false")
-    return value
+def _date(raw: Mapping[str, Any]) -> dt.date | None:
+    value = raw.get("date")
+    if value is None:
+        return None
+    for field in _NOT_WITH_DATE:
+        if field in raw:
+            raise InvalidSpec(field, "a rate of one day does not change; write either this field or date")
+    try:
+        date = dt.date.fromisoformat(value if isinstance(value, str) and re.fullmatch(DATE_PATTERN, value) else "")
+    except ValueError:
+        raise InvalidSpec("date", f"{value!r} is no day of the calendar; write one such as '2024-06-28'") from None
+    if date < FIRST_DATE:
+        raise InvalidSpec("date", f"{value} must be {FIRST_DATE} or later: no provider knows of more")
+    return date
 
 
-def _target(raw: Mapping[str, Any], default_name: str) -> Target:
-    target = raw.get("target") or {}
-    if not isinstance(target, Mapping):
-        raise InvalidSpec("target", f"{target!r} is not an object; write target: {{name: {default_name}}}")
-    name, key = target.get("name", default_name), target.get("key", str(Key.RATE))
-    if not isinstance(name, str) or not _NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
+def _percent(raw: Mapping[str, Any], field: str) -> Decimal | None:
+    value = raw.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(PERCENT_PATTERN, value) or not 0 < Decimal(value) <= MAX_PERCENT:
         raise InvalidSpec(
-            "target.name", f"{name!r} is not a ConfigMap name; write lower-case letters, digits, '-' and '.'"
+            field, f"{value!r} is no percentage; write a decimal number in quotes, such as '0.5', at most 1000"
         )
-    if not isinstance(key, str) or not _KEY_PATTERN.fullmatch(key) or len(key) > _MAX_NAME_CHARS:
-        raise InvalidSpec("target.key", f"{key!r} is not a ConfigMap key; write letters, digits, '-', '_' and '.'")
-    if key in set(Key) - {Key.RATE}:
-        raise InvalidSpec("target.key", f"{key!r} is taken by the rate's {key}; write another one")
-    return Target(name, key, labels=_strings(target, "labels"), annotations=_strings(target, "annotations"))
+    return Decimal(value)
 
 
-def _strings(target: Mapping[str, Any], field: str) -> Mapping[str, str]:
-    value = target.get(field) or {}
-    if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
-        raise InvalidSpec(f"target.{field}", f"{value!r} is not a map of strings; write numbers in quotes")
-    if MANAGED_BY_LABEL in value:
-        raise InvalidSpec(f"target.{field}", f"{MANAGED_BY_LABEL} is the operator's own; write it nowhere")
-    return value
+def _choice(raw: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> str:
+    value = raw.get(field, choices[0])
+    if value not in choices:
+        raise InvalidSpec(field, f"{value!r} is not known; write one of {', '.join(choices)}")
+    return str(value)

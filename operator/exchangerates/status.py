@@ -1,77 +1,42 @@
-"""The desired status, and what it tells of an earlier pass. Pure: values and `now` in, dict out.
-
-The status is also the operator's memory over restarts: the published quote is read back from it.
-"""
+"""The desired status. Pure: values and `now` in, dict out. What it says is read back by `memory`."""
 
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Final
 
-from exchangerates.api import Condition, Reason
+from exchangerates import memory
+from exchangerates.api import APPROVE_ANNOTATION, READY_REASONS, Condition, Reason
 from exchangerates.errors import ReconcileError
 from exchangerates.observed import ExchangeRate
-from exchangerates.rates import Quote, parse_date, parse_rate
+from exchangerates.publication import Held, Publication, move
+from exchangerates.rates import TIME, Quote
 from exchangerates.spec import ExchangeRateSpec
 
-_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+_MEMORY: Final = ("base", "provider", "rates", "requestedDate", "confirmedDate", "held")
+"""What is told of a publication, and read back."""
 _CHANGING_MESSAGES: Final = frozenset({Reason.PROVIDER_UNAVAILABLE})
 """Reasons whose message follows the provider's mood: a new message alone is not worth a write to every object."""
 
 
-def published_quote(status: Mapping[str, Any], spec: ExchangeRateSpec) -> Quote | None:
-    """Give the quote that an earlier pass published, where it answers this spec; else None."""
-    try:
-        entry = next(entry for entry in status["rates"] if entry["currency"] == spec.currency)
-        quote = Quote(
-            base=status["base"],
-            currency=entry["currency"],
-            rate=f"{parse_rate(entry['rate']):f}",
-            date=parse_date(entry["date"]),
-            provider=status["provider"],
-            derived=bool(entry.get("derived")),
-        )
-    except (KeyError, StopIteration, TypeError, ValueError):
-        return None
-    return quote if quote.base == spec.base and spec.provider in (None, quote.provider) else None
-
-
-def last_publication(status: Mapping[str, Any]) -> tuple[str, dt.datetime] | None:
-    """Give the rate provider of the published quote and when it was published first; None where it is not told."""
-    try:
-        (entry,) = status["rates"]
-        return str(status["provider"]), dt.datetime.strptime(entry["publishedAt"], _TIME).replace(tzinfo=dt.UTC)
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def age_s(quote: Quote, now: dt.datetime) -> float:
-    """Give the seconds since the start of the quote's own day, UTC; negative for tomorrow's."""
-    return (now - dt.datetime.combine(quote.date, dt.time(), dt.UTC)).total_seconds()
-
-
 def desired_published(
-    owner: ExchangeRate, spec: ExchangeRateSpec, quote: Quote, now: dt.datetime, *, refreshed: bool = False
+    owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, now: dt.datetime, *, refreshed: bool = False
 ) -> dict[str, Any]:
-    """Give the status after the ConfigMap was found to hold the quote; `refreshed` after a look for a newer one."""
-    stale = age_s(quote, now) > spec.max_age_s
-    pair = f"1 {quote.base} = {quote.rate} {quote.currency}"
-    if stale:
-        age_h = spec.max_age_s / 3600
-        message = (
-            f"{quote.provider} quotes nothing newer than {quote.date} for {spec.currency}, which is older than maxAge "
-            f"({age_h:g}h); ConfigMap {spec.target.name} keeps that rate"
-        )
-        ready = _condition(owner, Condition.READY, Reason.RATE_TOO_OLD, message, now, holds=False)
-    else:
-        message = f"ConfigMap {spec.target.name} holds {pair}, quoted by {quote.provider} for {quote.date}"
-        ready = _condition(owner, Condition.READY, Reason.PUBLISHED, message, now, holds=True)
+    """Give the status after the ConfigMap was found to hold the quotes; `refreshed` after a look for newer ones."""
+    stale = published.age_s(now) > spec.max_age_s
+    reason, message = _ready(owner, spec, published, stale=stale)
     return {
         "observedGeneration": owner.generation,
-        "base": quote.base,
-        "provider": quote.provider,
+        "base": published.base,
+        "provider": published.provider,
         "configMapName": spec.target.name,
-        "rates": [_rate(owner, spec, quote, now)],
-        "conditions": [ready, _stale(owner, quote, now, holds=stale)],
+        "rates": [_rate(quote) for quote in published.quotes],
+        **({"requestedDate": spec.date.isoformat()} if spec.date else {}),
+        **({"confirmedDate": published.confirmed.isoformat()} if published.confirmed else {}),
+        **({"held": _held(published.held)} if published.held else {}),
+        "conditions": [
+            _condition(owner, Condition.READY, reason, message, now, holds=reason in READY_REASONS),
+            _stale(owner, published, now, holds=stale),
+        ],
         **_last_refresh(owner, now, refreshed=refreshed),
     }
 
@@ -94,8 +59,8 @@ def desired_failed(
     if error.reason in _CHANGING_MESSAGES and known.get("reason") == error.reason:
         message = known.get("message", message)
     ready = _condition(owner, Condition.READY, error.reason, message, now, holds=False)
-    answers = spec is not None and published_quote(owner.status, spec) is not None
-    kept = ("configMapName", "base", "provider", "rates") if answers else ("configMapName",)
+    answers = spec is not None and memory.published(owner.status, spec) is not None
+    kept = ("configMapName", *_MEMORY) if answers else ("configMapName",)
     return {
         "observedGeneration": owner.generation,
         **{name: owner.status[name] for name in kept if name in owner.status},
@@ -129,22 +94,57 @@ def _conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _last_refresh(owner: ExchangeRate, now: dt.datetime, *, refreshed: bool) -> dict[str, Any]:
     if refreshed and not acknowledged(owner):
-        return {"lastRefresh": {"request": owner.refresh_request, "time": now.strftime(_TIME)}}
+        return {"lastRefresh": {"request": owner.refresh_request, "time": now.strftime(TIME)}}
     return {"lastRefresh": owner.status["lastRefresh"]} if "lastRefresh" in owner.status else {}
 
 
-def _rate(owner: ExchangeRate, spec: ExchangeRateSpec, quote: Quote, now: dt.datetime) -> dict[str, Any]:
-    """Give the entry of `rates`; the time of publication stays as long as the quote does."""
+def _ready(owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, *, stale: bool) -> tuple[Reason, str]:
+    """Give the reason and the message of Ready for what is published."""
+    target, held = spec.target.name, ""
+    if published.held is not None:
+        held = _held_message(owner, spec, published, published.held)
+    if stale:
+        fate = "does not hold it any more (onStale: Withdraw)" if spec.withdraws else "keeps that rate"
+        return Reason.RATE_TOO_OLD, (
+            f"{published.provider} quotes nothing newer than {published.date} for {', '.join(spec.currencies)}, which "
+            f"is older than maxAge ({spec.max_age_s / 3600:g}h); ConfigMap {target} {fate}{held and f'. {held}'}"
+        )
+    pairs = ", ".join(f"1 {quote.base} = {quote.rate} {quote.currency}" for quote in published.quotes)
+    holds = f"ConfigMap {target} holds {pairs}, quoted by {published.provider} for {published.date}"
+    return (Reason.SPIKE_HELD, f"{holds}. {held}") if held else (Reason.PUBLISHED, holds)
+
+
+def _held_message(owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, held: Held) -> str:
+    moves = ", ".join(
+        f"{new.rate} {new.currency} for {new.date} instead of {old.rate} ({move(old, new):.2f} %)"
+        for new, old in zip(held.quotes, published.quotes, strict=True)
+        if spec.max_change is not None and move(old, new) > spec.max_change
+    )
+    return (
+        f"Held back: {held.quotes[0].provider} quotes {moves}, more than maxChangePercent ({spec.max_change}). It is "
+        "published when a quote of a later day or of another provider confirms it, or by "
+        f"`kubectl annotate --overwrite -n {owner.key.namespace} er {owner.key.name} "
+        f"{APPROVE_ANNOTATION}={held.approval}`"
+    )
+
+
+def _held(held: Held) -> dict[str, Any]:
+    return {
+        "provider": held.quotes[0].provider,
+        "since": held.since,
+        "approval": held.approval,
+        "rates": [_rate(quote) for quote in held.quotes],
+    }
+
+
+def _rate(quote: Quote) -> dict[str, Any]:
     entry = {"currency": quote.currency, "rate": quote.rate, "date": quote.date.isoformat(), "derived": quote.derived}
-    if published_quote(owner.status, spec) == quote:
-        known: Mapping[str, Any] = owner.status["rates"][0]
-        return {**entry, **{name: known[name] for name in ("publishedAt",) if name in known}}
-    return {**entry, "publishedAt": now.strftime(_TIME)}
+    return {**entry, **({"publishedAt": quote.since} if quote.since else {})}
 
 
-def _stale(owner: ExchangeRate, quote: Quote, now: dt.datetime, *, holds: bool) -> dict[str, Any]:
+def _stale(owner: ExchangeRate, published: Publication, now: dt.datetime, *, holds: bool) -> dict[str, Any]:
     if holds:
-        return _condition(owner, Condition.STALE, Reason.RATE_TOO_OLD, f"quoted for {quote.date}", now, holds=True)
+        return _condition(owner, Condition.STALE, Reason.RATE_TOO_OLD, f"quoted for {published.date}", now, holds=True)
     return _condition(owner, Condition.STALE, Reason.RATE_FRESH, "not older than maxAge", now, holds=False)
 
 
@@ -159,7 +159,7 @@ def _condition(  # noqa: PLR0913 - a condition has these parts
         "type": str(kind),
         "status": value,
         "observedGeneration": owner.generation,
-        "lastTransitionTime": now.strftime(_TIME) if flipped else known["lastTransitionTime"],
+        "lastTransitionTime": now.strftime(TIME) if flipped else known["lastTransitionTime"],
         "reason": str(reason),
         "message": message,
     }

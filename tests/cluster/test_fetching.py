@@ -6,7 +6,7 @@ from itertools import count, pairwise
 from tests.cluster.conftest import Audit, Namespace, StartOperator, eventually
 
 from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
-from exchangerates.rate_tables import QUICK_TRIES
+from exchangerates.source import QUICK_TRIES
 from localcluster.client import Client, Reference
 from localcluster.rateserver import Fault, RateServer
 from localcluster.rateserver.faults import RETRY_AFTER_S

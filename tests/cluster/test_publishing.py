@@ -17,7 +17,11 @@ def test_a_rate_is_published_in_a_config_map_that_the_object_owns(operator: Oper
     assert operator.process.pid
     namespace.rate(currency="USD")
     namespace.wait()
-    assert namespace.data() == {
+    data = namespace.data()
+    since, document = data.pop("publishedAt"), json.loads(data.pop("quote"))
+    assert document == {**data, "derived": False, "publishedAt": since}
+    assert data == {
+        "derived": "false",
         "rate": "1.1172",
         "base": "EUR",
         "currency": "USD",

@@ -97,6 +97,9 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param(
             "rates", '[{"currency": "USD", "provider": "exchangeratesapi"}]', "this stack's", id="not enabled"
         ),
+        pytest.param("maxCallsPerDay", '{"ecb": 0}', "a number of calls from 1 to 999999", id="no calls"),
+        pytest.param("rates", '[{"currencies": ["USD", "GBP"]}]', "a name for the set", id="a set without a name"),
+        pytest.param("openexchangeratesKey", "planted-key", "--secret", id="App ID in plain text"),
         pytest.param("exchangeratesapiKey", "planted-key", "--secret", id="key in plain text"),
         pytest.param("intervall", "1h", "no such key", id="unknown key"),
     ],

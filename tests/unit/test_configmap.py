@@ -1,18 +1,27 @@
 """The desired ConfigMap: what it holds, and the smallest patch that leads there."""
 
 import datetime as dt
+import json
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from exchangerates import configmap
 from exchangerates.api import KIND
 from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.publication import Publication
 from exchangerates.rates import Quote
-from exchangerates.spec import Target
+from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
+from exchangerates.target import Target
 
-QUOTE = Quote("EUR", "USD", "1.1172", dt.date(2026, 10, 30), "ecb", derived=False)
+SINCE = "2026-11-02T12:00:00Z"
+QUOTE = Quote("EUR", "USD", "1.1172", dt.date(2026, 10, 30), "ecb", derived=False, since=SINCE)
 TARGET = Target("money", "rate", labels={}, annotations={})
 TEAM = Target("money", "rate", labels={"team": "shop"}, annotations={"example.com/reload": "true"})
 OWNER = ExchangeRate(ObjectKey("default", "money"), "uid-1", 1, 1, deleting=False, spec={"currency": "USD"}, status={})
+SPEC = ExchangeRateSpec(("USD",), "EUR", None, 3600.0, 604800.0, suspend=False, target=TARGET)
+DATA = configmap.data_of(SPEC, Publication((QUOTE,)))
 GUARD = {"uid": "uid-2", "resourceVersion": "7"}
 
 
@@ -27,33 +36,33 @@ def held(**changed: Any) -> ConfigMap:  # noqa: ANN401 - fields of a ConfigMap
         "labels": OWN_LABELS,
         "own_labels": frozenset(OWN_LABELS),
         "immutable": False,
-        "data": configmap.data_of(TARGET, QUOTE),
+        "data": DATA,
     }
     return ConfigMap(**{**values, **changed})
 
 
 def test_a_config_map_that_is_right_is_not_written() -> None:
     """Nothing to do is None; what others added to its metadata is theirs."""
-    assert configmap.patch_to(held(), TARGET, QUOTE) is None
+    assert configmap.patch_to(held(), TARGET, DATA) is None
     theirs = {"labels": {**OWN_LABELS, "theirs": "x"}, "annotations": {"theirs": "x"}}
-    assert configmap.patch_to(held(**theirs), TARGET, QUOTE) is None
+    assert configmap.patch_to(held(**theirs), TARGET, DATA) is None
 
 
 def test_a_patch_names_what_was_observed_and_what_differs() -> None:
     """The API server refuses it on anything else; foreign keys go, also binary ones."""
-    damaged = {**configmap.data_of(TARGET, QUOTE), "rate": "9", "extra": "x"}
-    patch = configmap.patch_to(held(data=damaged, binary_keys=frozenset({"blob"})), TARGET, QUOTE)
+    damaged = {**DATA, "rate": "9", "extra": "x"}
+    patch = configmap.patch_to(held(data=damaged, binary_keys=frozenset({"blob"})), TARGET, DATA)
     assert patch == {"metadata": GUARD, "data": {"rate": "1.1172", "extra": None}, "binaryData": {"blob": None}}
 
 
 def test_a_lost_label_is_given_back() -> None:
     """Without it the watch would not see the ConfigMap."""
-    assert configmap.patch_to(held(labels={}), TARGET, QUOTE) == {"metadata": {**GUARD, "labels": OWN_LABELS}}
+    assert configmap.patch_to(held(labels={}), TARGET, DATA) == {"metadata": {**GUARD, "labels": OWN_LABELS}}
 
 
 def test_labels_and_annotations_of_the_spec_come_and_go() -> None:
     """Those that only the operator set are removed when the spec drops them, those of others never."""
-    body = configmap.desired_body(OWNER, TEAM, QUOTE)
+    body = configmap.desired_body(OWNER, TEAM, DATA)
     assert body["metadata"]["labels"] == {"team": "shop", **OWN_LABELS}
     assert body["metadata"]["annotations"] == {"example.com/reload": "true"}
     seen = held(
@@ -62,9 +71,9 @@ def test_labels_and_annotations_of_the_spec_come_and_go() -> None:
         annotations={"example.com/reload": "true", "theirs": "x"},
         own_annotations=frozenset({"example.com/reload"}),
     )
-    assert configmap.patch_to(seen, TEAM, QUOTE) is None
+    assert configmap.patch_to(seen, TEAM, DATA) is None
     dropped = {"labels": {"team": None}, "annotations": {"example.com/reload": None}}
-    assert configmap.patch_to(seen, TARGET, QUOTE) == {"metadata": {**GUARD, **dropped}}
+    assert configmap.patch_to(seen, TARGET, DATA) == {"metadata": {**GUARD, **dropped}}
 
 
 def test_the_operators_own_label_cannot_be_overwritten() -> None:
@@ -75,13 +84,46 @@ def test_the_operators_own_label_cannot_be_overwritten() -> None:
 
 def test_another_key_takes_the_rate_and_the_former_goes() -> None:
     """The rate is in one place only."""
-    patch = configmap.patch_to(held(), Target("money", "usd", labels={}, annotations={}), QUOTE)
+    spec = replace(SPEC, target=replace(TARGET, key="usd"))
+    patch = configmap.patch_to(held(), spec.target, configmap.data_of(spec, Publication((QUOTE,))))
     assert patch == {"metadata": GUARD, "data": {"usd": "1.1172", "rate": None}}
+
+
+def test_the_data_says_where_the_rate_comes_from_and_since_when() -> None:
+    """One key each, and all of one moment in one document whose rate is text."""
+    document = DATA.pop("quote")
+    common = {"base": "EUR", "currency": "USD", "rate": "1.1172", "date": "2026-10-30", "provider": "ecb"}
+    assert {**common, "derived": "false", "publishedAt": SINCE} == DATA
+    DATA["quote"] = document
+    assert json.loads(document) == {**common, "derived": False, "publishedAt": SINCE}
+
+
+def test_what_is_not_known_is_not_told() -> None:
+    """A quote that was published before there was a time of publication."""
+    data = configmap.data_of(SPEC, Publication((replace(QUOTE, since=None),)))
+    assert "publishedAt" not in data
+    assert "publishedAt" not in data["quote"]
+
+
+@pytest.mark.parametrize("key", ["derived", "publishedAt", "quote", "currencies"])
+def test_a_rates_key_wins_over_a_newer_one_of_the_operator(key: str) -> None:
+    """Specs from before there were these keys stay valid, and their rate stays where it was."""
+    raw = {"currency": "USD", "target": {"key": key}}
+    spec = parse_spec("money", raw, Defaults("EUR", ("ecb",), 3600.0, 604800.0))
+    assert configmap.data_of(spec, Publication((QUOTE,)))[key] == "1.1172"
+
+
+def test_a_time_of_publication_is_taken_up_from_a_config_map_only_with_its_quote() -> None:
+    """It was written, and the status was not: the time stays. Any difference makes it another quote's."""
+    assert configmap.written_since(DATA, SPEC, (replace(QUOTE, since=None),)) == SINCE
+    assert configmap.written_since(DATA, SPEC, (replace(QUOTE, rate="1.2"),)) is None
+    assert configmap.written_since({**DATA, "rate": "9"}, SPEC, (QUOTE,)) is None
+    assert configmap.written_since({}, SPEC, (QUOTE,)) is None
 
 
 def test_a_new_config_map_is_owned_without_rights_on_finalizers() -> None:
     """`blockOwnerDeletion` is not there."""
-    body = configmap.desired_body(OWNER, TARGET, QUOTE)
+    body = configmap.desired_body(OWNER, TARGET, DATA)
     (reference,) = body["metadata"]["ownerReferences"]
     assert reference["controller"] is True
     assert "blockOwnerDeletion" not in reference
@@ -108,3 +150,28 @@ def test_what_the_operator_set_is_read_from_the_bookkeeping() -> None:
         }
     }
     assert ConfigMap.from_body(body).own_labels == {"team"}
+
+
+def test_a_set_has_a_key_per_currency_and_one_document() -> None:
+    """Without the keys of a single rate; the date is the oldest."""
+    older = Quote("EUR", "GBP", "0.8338", dt.date(2026, 10, 29), "ecb", derived=True, since="2026-10-29T12:00:00Z")
+    spec = replace(SPEC, currencies=("USD", "GBP"), is_set=True)
+    data = configmap.data_of(spec, Publication((QUOTE, older)))
+    document = json.loads(data.pop("quote"))
+    assert data == {
+        "USD": "1.1172",
+        "GBP": "0.8338",
+        "base": "EUR",
+        "currencies": "USD,GBP",
+        "provider": "ecb",
+        "date": "2026-10-29",
+        "derived": "true",
+        "publishedAt": SINCE,
+    }
+    assert document["rates"]["GBP"] == {
+        "rate": "0.8338",
+        "date": "2026-10-29",
+        "derived": True,
+        "publishedAt": "2026-10-29T12:00:00Z",
+    }
+    assert configmap.withdrawn(data, spec.target).keys().isdisjoint({"USD", "GBP", "quote"})

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from exchangerates.errors import AccessRefused, FetchError
-from exchangerates.providers import PROVIDERS, ecb, exchangeratesapi, frankfurter, http
+from exchangerates.providers import PROVIDERS, ecb, exchangeratesapi, frankfurter, http, openexchangerates
 from exchangerates.rates import RateTable
 from localcluster.rateserver import Fault, RateServer, table_of
 
@@ -38,9 +38,9 @@ def fetch(rates: RateServer, provider: str, key: str | None = None) -> RateTable
     return PROVIDERS[provider].fetch(rates.url(provider), key or rates.key, TODAY)
 
 
-@EVERY
+@pytest.mark.parametrize("provider", [name for name in PROVIDERS if name != "openexchangerates"])
 def test_the_ecbs_table_comes_through_to_the_digit(rates: RateServer, provider: str) -> None:
-    """All providers agree on the ECB's table of 2026-10-30, with one call each."""
+    """All providers with that base agree on the ECB's table of 2026-10-30, with one call each."""
     table = fetch(rates, provider)
     assert {code: str(price.rate) for code, price in table.prices.items()} == dict(rates.table.rates)
     assert {price.date for price in table.prices.values()} == {dt.date(2026, 10, 30)}
@@ -74,12 +74,13 @@ def test_no_wrong_answer_passes(rates: RateServer, provider: str, fault: Fault) 
 @EVERY
 def test_what_is_odd_but_right_passes(rates: RateServer, provider: str) -> None:
     """A redirect on the same host, a dropped currency, an exponent."""
+    subject = "EUR" if provider == "openexchangerates" else "USD"
     rates.fail(provider, Fault.REDIRECT)
-    assert "USD" in fetch(rates, provider).prices
+    assert subject in fetch(rates, provider).prices
     rates.fail(provider, Fault.DROPPED)
-    assert "USD" not in fetch(rates, provider).prices
+    assert subject not in fetch(rates, provider).prices
     rates.fail(provider, Fault.TINY)
-    assert fetch(rates, provider).prices["USD"].rate == Decimal("1e-7")
+    assert fetch(rates, provider).prices[subject].rate == Decimal("1e-7")
 
 
 @pytest.mark.parametrize("provider", ["frankfurter", "ecb"])
@@ -216,3 +217,79 @@ def test_the_stand_in_ends_while_a_request_hangs() -> None:
             threading.Event().wait(0.01)
     assert client.recv(1) == b""
     client.close()
+
+
+@pytest.mark.parametrize("provider", ["frankfurter", "ecb"])
+@pytest.mark.parametrize(
+    ("day", "quoted", "usd"),
+    [
+        pytest.param(dt.date(2024, 6, 28), dt.date(2024, 6, 28), "1.0705", id="a working day"),
+        pytest.param(dt.date(2024, 6, 30), dt.date(2024, 6, 28), "1.0705", id="a Sunday"),
+        pytest.param(dt.date(1999, 1, 4), dt.date(1999, 1, 4), "1.1789", id="the first day"),
+        pytest.param(dt.date(2026, 10, 25), dt.date(2026, 10, 23), None, id="a recent Sunday"),
+    ],
+)
+def test_a_past_days_table_is_the_last_one_on_or_before_it(
+    rates: RateServer, provider: str, day: dt.date, quoted: dt.date, usd: str | None
+) -> None:
+    """To the digit and in one call, from the ECB's own archive."""
+    fetch_day = PROVIDERS[provider].fetch_day
+    assert fetch_day is not None
+    table = fetch_day(rates.url(provider), None, day, TODAY)
+    assert {code: f"{price.rate:f}" for code, price in table.prices.items()} == dict(table_of(day).rates)
+    assert {price.date for price in table.prices.values()} == {quoted}
+    assert usd in (None, f"{table.prices['USD'].rate:f}")
+    assert rates.calls == {provider: 1}
+
+
+@pytest.mark.parametrize("body", [b"", b"PK", b"<html></html>"])
+def test_an_archive_that_is_none_is_refused(rates: RateServer, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one kind of error."""
+    monkeypatch.setattr(http, "get", lambda *_: (200, body))
+    with pytest.raises(FetchError, match="broken"):
+        ecb.fetch_day(rates.url("ecb"), None, dt.date(2024, 6, 28), TODAY)
+
+
+def test_openexchangerates_is_crossed_from_the_dollar(rates: RateServer) -> None:
+    """Its quotes are direct against the dollar, of the day of its timestamp; all others are derived."""
+    table = fetch(rates, "openexchangerates")
+    direct, cross = table.quote("USD", "JPY"), table.quote("EUR", "JPY")
+    assert direct is not None
+    assert cross is not None
+    assert (direct.rate, direct.derived, direct.date) == ("157.250269", False, dt.date(2026, 10, 30))
+    assert cross.derived
+    assert abs(Decimal(cross.rate) - Decimal("175.68")) < Decimal("0.001")
+    fetch_day = PROVIDERS["openexchangerates"].fetch_day
+    assert fetch_day is not None
+    past = fetch_day(rates.url("openexchangerates"), rates.key, dt.date(2024, 6, 28), TODAY)
+    assert f"{past.prices['EUR'].rate:f}" == "0.934143"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (401, b'{"error":true,"status":401,"message":"invalid_app_id","description":"x"}', AccessRefused),
+        (403, b'{"error":true,"status":403,"message":"access_restricted","description":"x"}', AccessRefused),
+        (404, b'{"error":true,"status":404,"message":"not_found","description":"x"}', FetchError),
+        (200, b'{"timestamp":1449877801,"base":"USD"}', FetchError),
+        (200, b'{"timestamp":"x","base":"USD","rates":{"AED":3.672538}}', FetchError),
+        (200, b'{"timestamp":1e30,"base":"USD","rates":{"AED":3.672538}}', FetchError),
+    ],
+)
+def test_openexchangerates_refuses_what_is_no_table(status: int, body: bytes, error: type[Exception]) -> None:
+    """Refused App IDs are told apart from failures."""
+    with pytest.raises(error) as caught:
+        openexchangerates.parse(status, body, TODAY)
+    assert isinstance(caught.value, AccessRefused) is (error is AccessRefused)
+
+
+def test_openexchangerates_reads_the_shape_of_its_documentation() -> None:
+    """The beginning of the example of `/latest.json`."""
+    body = b"""{
+      "disclaimer": "-", "license": "-", "timestamp": 1449877801, "base": "USD",
+      "rates": {"AED": 3.672538, "AFN": 66.809999, "ALL": 125.716501, "AMD": 484.902502}
+    }"""
+    table = openexchangerates.parse(200, body, TODAY)
+    quote = table.quote("USD", "AMD")
+    assert quote is not None
+    assert (quote.rate, quote.date) == ("484.902502", dt.date(2015, 12, 11))

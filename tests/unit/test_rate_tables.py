@@ -17,9 +17,11 @@ from exchangerates.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from exchangerates.rate_tables import MAX_PATIENT_PAUSE_S, QUICK_TRIES, Fetched, RateTables, Source
+from exchangerates.rate_tables import Fetched, RateTables
 from exchangerates.rates import Price, RateTable
-from exchangerates.spec import ExchangeRateSpec, Target
+from exchangerates.source import MAX_PATIENT_PAUSE_S, QUICK_TRIES, Source
+from exchangerates.spec import ExchangeRateSpec
+from exchangerates.target import Target
 
 DAY = dt.date(2026, 10, 30)
 
@@ -32,7 +34,7 @@ def table(provider: str, **rates: str) -> RateTable:
 def spec(currency: str = "USD", *, provider: str | None = None, interval_s: float = 3600.0) -> ExchangeRateSpec:
     """Give a spec with base EUR."""
     target = Target("x", "rate", labels={}, annotations={})
-    return ExchangeRateSpec(currency, "EUR", provider, interval_s, 604800.0, suspend=False, target=target)
+    return ExchangeRateSpec((currency,), "EUR", provider, interval_s, 604800.0, suspend=False, target=target)
 
 
 class Upstream:
@@ -92,7 +94,7 @@ async def test_callers_of_one_moment_share_one_call() -> None:
     upstream.gate.set()
     answers = await asyncio.gather(*asked)
     assert upstream.calls == 1
-    assert {answer.quote.rate for answer in answers} == {"1.1", "0.8"}
+    assert {answer.quotes[0].rate for answer in answers} == {"1.1", "0.8"}
 
 
 async def test_a_short_interval_does_not_fetch_sooner_than_the_provider_allows() -> None:
@@ -110,7 +112,7 @@ async def test_an_old_table_is_fetched_anew(clock: Clock) -> None:
     tables = RateTables([upstream.source])
     await quote(tables, spec(interval_s=0.0))
     clock.forward(21.0)
-    assert (await quote(tables, spec(interval_s=0.0))).quote.rate == "1.2"
+    assert (await quote(tables, spec(interval_s=0.0))).quotes[0].rate == "1.2"
 
 
 @pytest.mark.parametrize(
@@ -125,13 +127,13 @@ async def test_the_next_provider_answers_for_one_that_fails(error: Exception) ->
     """And the quote says who gave it."""
     broken, well = Upstream("frankfurter", error), Upstream("ecb", table("ecb", USD="1.1"))
     fetched = await quote(RateTables([broken.source, well.source]), spec())
-    assert fetched.quote.provider == "ecb"
+    assert fetched.quotes[0].provider == "ecb"
 
 
 async def test_the_next_provider_answers_for_a_missing_currency() -> None:
     """A provider that does not quote a currency is no failure."""
     first, second = Upstream("ecb", table("ecb", USD="1.1")), Upstream("frankfurter", table("frankfurter", CHF="0.9"))
-    assert (await quote(RateTables([first.source, second.source]), spec("CHF"))).quote.provider == "frankfurter"
+    assert (await quote(RateTables([first.source, second.source]), spec("CHF"))).quotes[0].provider == "frankfurter"
 
 
 async def test_a_pinned_provider_has_no_fallback() -> None:
@@ -219,7 +221,7 @@ async def test_the_last_table_serves_while_all_providers_fail(clock: Clock) -> N
     await quote(tables, spec(interval_s=0.0))
     clock.forward(21.0)
     fetched = await quote(tables, spec(interval_s=0.0))
-    assert fetched.quote.rate == "1.1"
+    assert fetched.quotes[0].rate == "1.1"
     assert upstream.calls == 2
 
 
@@ -233,7 +235,7 @@ async def test_a_restart_within_the_least_interval_costs_no_call(clock: Clock) -
         await quote(tables, spec(interval_s=60.0), urgent=False)
     assert 2990.0 < caught.value.usable_s <= 3000.0
     clock.forward(3001.0)
-    assert (await quote(tables, spec(interval_s=60.0), urgent=False)).quote.rate == "1.1"
+    assert (await quote(tables, spec(interval_s=60.0), urgent=False)).quotes[0].rate == "1.1"
     assert upstream.calls == 1
 
 
@@ -242,7 +244,7 @@ async def test_who_has_no_rate_does_not_wait_after_a_restart() -> None:
     upstream = Upstream("ecb", table("ecb", USD="1.1"))
     tables = RateTables([upstream.source])
     tables.remember("ecb", 600.0)
-    assert (await quote(tables, spec(), urgent=True)).quote.rate == "1.1"
+    assert (await quote(tables, spec(), urgent=True)).quotes[0].rate == "1.1"
 
 
 async def test_every_call_is_observed(clock: Clock) -> None:

@@ -35,7 +35,7 @@ def test_everything_can_be_set() -> None:
     assert settings.defaults.providers == ("ecb", "exchangeratesapi")
     assert settings.min_fetch_intervals_s == {"exchangeratesapi": 43200.0, "ecb": 1800.0}
     assert settings.provider_urls == {"ecb": "https://rates.example.com"}
-    assert settings.exchangeratesapi_key == "planted-key"
+    assert settings.api_keys == {"exchangeratesapi": "planted-key"}
     assert settings.watch_namespaces == ("a", "b")
     assert (settings.install_crd, settings.http_host, settings.http_port) == (True, "::1", 0)
 

@@ -14,7 +14,7 @@ DEFAULTS = Defaults(base="EUR", providers=("frankfurter", "ecb"), refresh_interv
 def test_what_the_tutorial_wrote_is_valid() -> None:
     """A currency alone: everything else comes from the stack."""
     spec = parse_spec("exchange-rate-usd", {"currency": "USD"}, DEFAULTS)
-    assert spec.currency == "USD"
+    assert spec.currencies == ("USD",)
     assert spec.base == "EUR"
     assert spec.provider is None
     assert (spec.refresh_interval_s, spec.max_age_s) == (3600.0, 604800.0)
@@ -32,7 +32,7 @@ def test_every_field_is_taken_over() -> None:
         "target": {"name": "yen"},
     }
     spec = parse_spec("x", raw, DEFAULTS)
-    assert (spec.currency, spec.base, spec.provider, spec.target.name) == ("JPY", "USD", "ecb", "yen")
+    assert (spec.currencies, spec.base, spec.provider, spec.target.name) == (("JPY",), "USD", "ecb", "yen")
     assert (spec.refresh_interval_s, spec.max_age_s) == (5400.0, 129600.0)
 
 
@@ -59,6 +59,26 @@ def test_every_field_is_taken_over() -> None:
             {"currency": "USD", "target": {"labels": {"app.kubernetes.io/managed-by": "me"}}},
             "target.labels",
             id="the operator's label",
+        ),
+        pytest.param({"currency": "USD", "currencies": ["GBP"]}, "currencies", id="both"),
+        pytest.param({"currencies": []}, "currencies", id="an empty set"),
+        pytest.param({"currencies": ["USD", "USD"]}, "currencies", id="one twice"),
+        pytest.param({"currencies": "USD"}, "currencies", id="no list"),
+        pytest.param({"currencies": ["USD", "usd"]}, "currencies", id="small letters in a set"),
+        pytest.param({"currencies": ["USD"], "target": {"key": "x"}}, "target.key", id="a key for a set"),
+        pytest.param({"currency": "USD", "date": "2024-02-30"}, "date", id="a day that is not there"),
+        pytest.param({"currency": "USD", "date": "1998-12-31"}, "date", id="a day before all"),
+        pytest.param({"currency": "USD", "date": "20240628"}, "date", id="a day in another form"),
+        pytest.param({"currency": "USD", "date": "2024-06-28", "maxAge": "36h"}, "maxAge", id="an age for a day"),
+        pytest.param({"currency": "USD", "target": {"immutable": True}}, "target.immutable", id="immutable for ever"),
+        pytest.param({"currency": "USD", "onStale": "Delete"}, "onStale", id="an unknown way to be stale"),
+        *(
+            pytest.param({"currency": "USD", "minChangePercent": bad}, "minChangePercent", id=f"{bad!r} percent")
+            for bad in ("0", "0.0", "-1", "1e1", "1001", "1,5", "", "NaN", " 1", 1)
+        ),
+        pytest.param({"currency": "USD", "maxChangePercent": "five"}, "maxChangePercent", id="a word for a number"),
+        pytest.param(
+            {"currency": "USD", "minChangePercent": "5", "maxChangePercent": "5"}, "minChangePercent", id="min is max"
         ),
         pytest.param({"currency": "USD", "suspend": "yes"}, "suspend", id="a word for true"),
     ],

@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 
-from exchangerates import status
+from exchangerates import memory, status
 from exchangerates.errors import CurrencyNotSupported, ProviderUnavailable, Suspended
 from exchangerates.observed import ExchangeRate, ObjectKey
+from exchangerates.publication import Publication
 from exchangerates.rates import Quote
-from exchangerates.spec import ExchangeRateSpec, Target
+from exchangerates.spec import ExchangeRateSpec
+from exchangerates.target import Target
 
 NOW = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(hours=1)
-QUOTE = Quote("EUR", "USD", "1.1172", dt.date(2026, 10, 30), "ecb", derived=False)
+SINCE = "2026-11-02T12:00:00Z"
+QUOTE = Quote("EUR", "USD", "1.1172", dt.date(2026, 10, 30), "ecb", derived=False, since=SINCE)
+PUBLISHED = Publication((QUOTE,))
 TARGET = Target("exchange-rate-usd", "rate", labels={}, annotations={})
-SPEC = ExchangeRateSpec("USD", "EUR", None, 3600.0, 168 * 3600.0, suspend=False, target=TARGET)
+SPEC = ExchangeRateSpec(("USD",), "EUR", None, 3600.0, 168 * 3600.0, suspend=False, target=TARGET)
 
 
 def owner(observed: dict[str, Any] | None = None, *, generation: int = 1) -> ExchangeRate:
@@ -38,7 +42,7 @@ def ready(body: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_published_rate_is_ready_and_complete() -> None:
     """Rate, date, base, provider and ConfigMap, for this generation."""
-    body = status.desired_published(owner(generation=3), SPEC, QUOTE, NOW)
+    body = status.desired_published(owner(generation=3), SPEC, PUBLISHED, NOW)
     published = {"rate": "1.1172", "date": "2026-10-30", "derived": False, "publishedAt": "2026-11-02T12:00:00Z"}
     assert body["rates"] == [{"currency": "USD", **published}]
     assert (body["base"], body["provider"], body["configMapName"]) == ("EUR", "ecb", "exchange-rate-usd")
@@ -48,28 +52,28 @@ def test_a_published_rate_is_ready_and_complete() -> None:
 
 def test_the_same_pass_again_writes_nothing() -> None:
     """Time alone changes nothing."""
-    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
-    assert status.patch_to(body, status.desired_published(owner(body), SPEC, QUOTE, LATER)) is None
+    body = status.desired_published(owner(), SPEC, PUBLISHED, NOW)
+    assert status.patch_to(body, status.desired_published(owner(body), SPEC, PUBLISHED, LATER)) is None
 
 
-def test_the_time_of_publication_stays_while_the_quote_does() -> None:
-    """A newer quote has its own; a status from before there was one is not written for it."""
-    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
-    assert status.last_publication(body) == ("ecb", NOW)
-    assert status.last_publication(status.desired_published(owner(body), SPEC, QUOTE, LATER)) == ("ecb", NOW)
-    newer = replace(QUOTE, rate="1.2")
-    assert status.last_publication(status.desired_published(owner(body), SPEC, newer, LATER)) == ("ecb", LATER)
+def test_the_time_of_publication_is_read_back_with_the_quote() -> None:
+    """A status from before there was one is not written for it: since when it is published is not known."""
+    body = status.desired_published(owner(), SPEC, PUBLISHED, NOW)
+    assert memory.last_publication(body) == ("ecb", NOW)
     del body["rates"][0]["publishedAt"]
-    assert status.last_publication(body) is None
-    assert status.patch_to(body, status.desired_published(owner(body), SPEC, QUOTE, LATER)) is None
+    assert memory.last_publication(body) is None
+    read = memory.published(body, SPEC)
+    assert read is not None
+    assert read.since is None
+    assert status.patch_to(body, status.desired_published(owner(body), SPEC, read, LATER)) is None
 
 
 def test_a_transition_time_moves_only_when_the_status_flips() -> None:
     """Another rate keeps it, a failure moves it."""
-    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
+    body = status.desired_published(owner(), SPEC, PUBLISHED, NOW)
     other = Quote("EUR", "USD", "1.2", QUOTE.date, "ecb", derived=False)
     assert (
-        ready(status.desired_published(owner(body), SPEC, other, LATER))["lastTransitionTime"] == "2026-11-02T12:00:00Z"
+        ready(status.desired_published(owner(body), SPEC, Publication((other,)), LATER))["lastTransitionTime"] == SINCE
     )
     failed = status.desired_failed(owner(body), SPEC, CurrencyNotSupported("no"), LATER)
     assert ready(failed)["lastTransitionTime"] == "2026-11-02T13:00:00Z"
@@ -78,7 +82,7 @@ def test_a_transition_time_moves_only_when_the_status_flips() -> None:
 @pytest.mark.parametrize(("days", "is_ready"), [(0, "True"), (3, "True"), (4, "False")])
 def test_a_rate_that_is_too_old_is_not_ready(days: int, is_ready: str) -> None:
     """Age counts from the start of the quote's own day: six and a half days are within a week, seven and a half not."""
-    body = status.desired_published(owner(), SPEC, QUOTE, NOW + dt.timedelta(days=days))
+    body = status.desired_published(owner(), SPEC, PUBLISHED, NOW + dt.timedelta(days=days))
     assert ready(body)["status"] == is_ready
     stale = next(condition for condition in body["conditions"] if condition["type"] == "Stale")
     assert stale["status"] != is_ready
@@ -87,22 +91,22 @@ def test_a_rate_that_is_too_old_is_not_ready(days: int, is_ready: str) -> None:
 
 def test_what_was_published_is_read_back() -> None:
     """The status is the memory over restarts."""
-    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
-    assert status.published_quote(body, SPEC) == QUOTE
+    body = status.desired_published(owner(), SPEC, PUBLISHED, NOW)
+    assert memory.published(body, SPEC) == PUBLISHED
 
 
 @pytest.mark.parametrize(
     "spec",
     [
-        pytest.param(replace(SPEC, currency="GBP", base="EUR", provider=None), id="another currency"),
-        pytest.param(replace(SPEC, currency="USD", base="GBP", provider=None), id="another base"),
-        pytest.param(replace(SPEC, currency="USD", base="EUR", provider="frankfurter"), id="another provider"),
+        pytest.param(replace(SPEC, currencies=("GBP",), base="EUR", provider=None), id="another currency"),
+        pytest.param(replace(SPEC, currencies=("USD",), base="GBP", provider=None), id="another base"),
+        pytest.param(replace(SPEC, currencies=("USD",), base="EUR", provider="frankfurter"), id="another provider"),
     ],
 )
 def test_a_rate_for_another_spec_is_never_used(spec: ExchangeRateSpec) -> None:
     """Neither to publish nor to show after a failure."""
-    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
-    assert status.published_quote(body, spec) is None
+    body = status.desired_published(owner(), SPEC, PUBLISHED, NOW)
+    assert memory.published(body, spec) is None
     failed = status.desired_failed(owner(body), spec, ProviderUnavailable("down"), NOW)
     assert "rates" not in failed
     assert (status.patch_to(body, failed) or {})["rates"] is None
@@ -122,8 +126,8 @@ def test_a_rate_for_another_spec_is_never_used(spec: ExchangeRateSpec) -> None:
 )
 def test_a_damaged_status_is_no_rate(damage: dict[str, Any]) -> None:
     """What somebody wrote there by hand is not published."""
-    body = status.desired_published(owner(), SPEC, QUOTE, NOW)
-    assert status.published_quote({**body, **damage}, SPEC) is None
+    body = status.desired_published(owner(), SPEC, PUBLISHED, NOW)
+    assert memory.published({**body, **damage}, SPEC) is None
 
 
 def test_an_outage_whose_text_changes_writes_once() -> None:
@@ -135,19 +139,19 @@ def test_an_outage_whose_text_changes_writes_once() -> None:
 
 def test_a_refresh_on_demand_is_acknowledged_once() -> None:
     """With the value that asked for it and the time; the same value again changes nothing."""
-    body = status.desired_published(asking("1"), SPEC, QUOTE, NOW, refreshed=True)
+    body = status.desired_published(asking("1"), SPEC, PUBLISHED, NOW, refreshed=True)
     assert body["lastRefresh"] == {"request": "1", "time": "2026-11-02T12:00:00Z"}
-    again = status.desired_published(asking("1", body), SPEC, QUOTE, LATER, refreshed=True)
+    again = status.desired_published(asking("1", body), SPEC, PUBLISHED, LATER, refreshed=True)
     assert status.patch_to(body, again) is None
-    other = status.desired_published(asking("2", body), SPEC, QUOTE, LATER, refreshed=True)
+    other = status.desired_published(asking("2", body), SPEC, PUBLISHED, LATER, refreshed=True)
     assert other["lastRefresh"] == {"request": "2", "time": "2026-11-02T13:00:00Z"}
 
 
 def test_a_repair_acknowledges_no_refresh() -> None:
     """Nothing was looked for; and what was acknowledged stays when the annotation goes."""
-    assert "lastRefresh" not in status.desired_published(asking("1"), SPEC, QUOTE, NOW)
-    body = status.desired_published(asking("1"), SPEC, QUOTE, NOW, refreshed=True)
-    assert status.desired_published(owner(body), SPEC, QUOTE, LATER, refreshed=True) == body
+    assert "lastRefresh" not in status.desired_published(asking("1"), SPEC, PUBLISHED, NOW)
+    body = status.desired_published(asking("1"), SPEC, PUBLISHED, NOW, refreshed=True)
+    assert status.desired_published(owner(body), SPEC, PUBLISHED, LATER, refreshed=True) == body
 
 
 def test_a_failed_look_is_acknowledged_and_a_suspended_object_is_not_looked_at() -> None:

@@ -13,16 +13,20 @@ from typing import Any
 
 import pytest
 
-from exchangerates import rate_tables
+from exchangerates import threads
 from exchangerates.api import Reason
+from exchangerates.budget import Budget
 from exchangerates.controller import Controller
+from exchangerates.day_tables import DayTables
 from exchangerates.errors import ApiError, FetchError
 from exchangerates.metrics import Metrics
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
-from exchangerates.rate_tables import RateTables, Source
+from exchangerates.rate_tables import RateTables
 from exchangerates.rates import Price, RateTable
 from exchangerates.reconcile import Reconciler
+from exchangerates.source import Source
 from exchangerates.spec import Defaults
+from localcluster.rateserver import table_of
 
 
 class _Selector(selectors.DefaultSelector):
@@ -63,12 +67,45 @@ class Upstream:
         self.calls = 0
         self.delay_s = 0.0
         self.error: Exception | None = None
+        self.limit: int | None = None
 
     def fetch(self) -> RateTable:
         """Answer one call."""
         if self.error is not None:
             raise self.error
         return RateTable(self.name, "EUR", {code: Price(Decimal(rate), self.date) for code, rate in self.rates.items()})
+
+
+class Archive(Upstream):
+    """A rate provider that keeps its history: the ECB's; what it quotes today is what it is told to."""
+
+    def __init__(self, name: str, date: dt.date, **rates: str) -> None:
+        super().__init__(name, date, **rates)
+        self.days: list[dt.date] = []
+
+    def fetch_day(self, day: dt.date) -> RateTable:
+        """Answer one call for a day."""
+        self.days.append(day)
+        if self.error is not None:
+            raise self.error
+        table = table_of(day)
+        return RateTable(
+            self.name, "EUR", {code: Price(Decimal(rate), table.date) for code, rate in table.rates.items()}
+        )
+
+
+class EcbUpstream(Upstream):
+    """A rate provider that quotes what the ECB really published, each working day from 16:00 UTC on."""
+
+    def __init__(self, name: str, now: Callable[[], dt.datetime]) -> None:
+        super().__init__(name, dt.date.min)
+        self._now = now
+
+    def fetch(self) -> RateTable:
+        """Answer one call."""
+        table = table_of((self._now() - dt.timedelta(hours=16)).date())
+        self.date, self.rates = table.date, dict(table.rates)
+        return super().fetch()
 
 
 class MemoryCluster:
@@ -84,13 +121,35 @@ class MemoryCluster:
     def add(self, name: str, **spec: object) -> None:
         """Create an ExchangeRate in the namespace `default`."""
         metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "generation": 1}
-        self._store("rate", self.rates, {"metadata": metadata, "spec": {"currency": "USD", **spec}})
+        self._store("rate", self.rates, {"metadata": metadata, "spec": _spec({"currency": "USD", **spec})})
 
     def forge_status(self, name: str, **entry: object) -> None:
         """Write the first entry of an object's status as somebody else."""
         held = self.rates[ObjectKey("default", name)]
         status = {**held["status"], "rates": [{**held["status"]["rates"][0], **entry}]}
         self._store("rate", self.rates, {**held, "status": status})
+
+    def change(self, name: str, **spec: object) -> None:
+        """Change fields of an ExchangeRate's spec."""
+        held = self.rates[ObjectKey("default", name)]
+        metadata = {**held["metadata"], "generation": held["metadata"]["generation"] + 1}
+        self._store("rate", self.rates, {**held, "metadata": metadata, "spec": {**held["spec"], **spec}})
+
+    def annotate(self, name: str, key: str, value: str) -> None:
+        """Set an annotation of an ExchangeRate."""
+        held = self.rates[ObjectKey("default", name)]
+        annotations = {**held["metadata"].get("annotations", {}), key: value}
+        self._store("rate", self.rates, {**held, "metadata": {**held["metadata"], "annotations": annotations}})
+
+    def data(self, name: str) -> dict[str, str]:
+        """Give a ConfigMap's data; empty where there is none."""
+        held: dict[str, str] = self.maps.get(ObjectKey("default", name), {}).get("data", {})
+        return held
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Give an ExchangeRate's status; empty where there is none."""
+        held: dict[str, Any] = self.rates[ObjectKey("default", name)].get("status", {})
+        return held
 
     def ready(self, name: str) -> str:
         """Give the reason of an object's Ready condition, empty where there is none."""
@@ -164,13 +223,31 @@ class World:
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, start: dt.datetime, *upstreams: Upstream) -> None:
-        monkeypatch.setattr(rate_tables, "_in_thread", _at_once)
+        monkeypatch.setattr(threads, "in_thread", _at_once)
         self._start = start
         self.cluster = MemoryCluster()
-        sources = [Source(upstream.name, upstream.fetch, 20.0, lambda *_: None) for upstream in upstreams]
+        self._upstreams = upstreams
+        self._work: asyncio.Task[None]
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make an operator that remembers nothing."""
+        upstreams = self._upstreams
+        sources = [
+            Source(
+                upstream.name,
+                upstream.fetch,
+                20.0,
+                lambda *_: None,
+                history=_history(upstream),
+                budget=Budget(upstream.limit) if upstream.limit else None,
+            )
+            for upstream in upstreams
+        ]
         observed = Observed()
         defaults = Defaults("EUR", tuple(upstream.name for upstream in upstreams), 3600.0, 168 * 3600.0)
-        self.reconciler = Reconciler(self.cluster, RateTables(sources), observed, defaults)
+        self.tables = RateTables(sources)
+        self.reconciler = Reconciler(self.cluster, self.tables, observed, defaults)
         self.controller = Controller(
             self.cluster, self.reconciler, observed, (None,), 600.0, self.now, Metrics(defaults.providers)
         )
@@ -178,7 +255,14 @@ class World:
 
     def now(self) -> dt.datetime:
         """Give the time of day."""
-        return self._start + dt.timedelta(seconds=asyncio.get_running_loop().time())
+        return clock(self._start)()
+
+    async def restart(self) -> None:
+        """End the operator and start another."""
+        self._work.cancel()
+        await asyncio.wait({self._work})
+        self._begin()
+        self._work = asyncio.create_task(self.controller.run())
 
     def _show(self, kind: str, event: str, body: dict[str, Any]) -> None:
         watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
@@ -188,11 +272,11 @@ class World:
         """Run the operator beside a story; the end of the story is its own."""
 
         async def both() -> None:
-            work = asyncio.create_task(self.controller.run())
+            self._work = asyncio.create_task(self.controller.run())
             try:
                 await story
             finally:
-                ended = work.done()
+                work, ended = self._work, self._work.done()
                 work.cancel()
                 await asyncio.wait({work})
                 if ended:
@@ -202,10 +286,27 @@ class World:
 
 
 async def _at_once(call: Callable[[], RateTable]) -> RateTable:
-    upstream: Upstream = call.__self__  # type: ignore[attr-defined] # its fetch
-    upstream.calls += 1
-    await asyncio.sleep(upstream.delay_s)
+    upstream = getattr(call, "__self__", None)
+    if isinstance(upstream, Upstream):
+        upstream.calls += 1
+        await asyncio.sleep(upstream.delay_s)
     return call()
+
+
+def _history(upstream: Upstream) -> DayTables | None:
+    if isinstance(upstream, Archive):
+        return DayTables(upstream.name, upstream.fetch_day, lambda *_: None)
+    return None
+
+
+def _spec(fields: dict[str, object]) -> dict[str, object]:
+    """Leave out the fields that are None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def clock(start: dt.datetime) -> Callable[[], dt.datetime]:
+    """Give a clock that shows this time when the loop begins."""
+    return lambda: start + dt.timedelta(seconds=asyncio.get_running_loop().time())
 
 
 def failing(upstream: Upstream, text: str = "HTTP 500") -> Upstream:

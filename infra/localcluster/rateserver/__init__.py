@@ -6,6 +6,6 @@ that rate providers do. It listens on loopback only.
 
 from localcluster.rateserver.faults import Fault
 from localcluster.rateserver.server import PROVIDERS, RateServer
-from localcluster.rateserver.tables import Table, newest_table, table_of
+from localcluster.rateserver.tables import Table, days, newest_table, table_of
 
-__all__ = ["PROVIDERS", "Fault", "RateServer", "Table", "newest_table", "table_of"]
+__all__ = ["PROVIDERS", "Fault", "RateServer", "Table", "days", "newest_table", "table_of"]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import re
 import socket
 import struct
 import sys
@@ -17,14 +18,22 @@ from urllib.parse import parse_qs, urlsplit
 
 from localcluster.rateserver import formats
 from localcluster.rateserver.faults import RETRY_AFTER_S, RETRY_DATE_S, STATUS, Fault
-from localcluster.rateserver.tables import Table, newest_table, table_of
+from localcluster.rateserver.tables import Table, days, history_archive, newest_table, table_of
 
+HISTORY: Final = {
+    "/ecb/stats/eurofxref/eurofxref-hist-90d.xml": "ecb",
+    "/ecb/stats/eurofxref/eurofxref-hist.zip": "ecb",
+}
 PATHS: Final = {
     "/frankfurter/v2/rates": "frankfurter",
     "/ecb/stats/eurofxref/eurofxref-daily.xml": "ecb",
     "/exchangeratesapi/v1/latest": "exchangeratesapi",
+    "/openexchangerates/api/latest.json": "openexchangerates",
+    "/frankfurter-blended/v2/rates": "frankfurter-blended",
 }
 PROVIDERS: Final = tuple(PATHS.values())
+_PAST_DAY: Final = re.compile(r"/openexchangerates/api/historical/([-0-9]{10})[.]json")
+_RECENT: Final = dt.timedelta(days=90)
 _REDIRECTED: Final = "redirected"
 _DRIP_EVERY_S: Final = 0.2
 _HUGE_CHUNK: Final = b" " * 65536
@@ -43,7 +52,7 @@ class RateServer(ThreadingHTTPServer):
         calls: Requests by provider since the start or the last `reset`.
         times: When they came, by provider: seconds of a clock that never goes back.
         table: What is replayed.
-        key: The API key that exchangeratesapi takes.
+        key: The API key that those providers take that want one.
     """
 
     daemon_threads = True
@@ -141,12 +150,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = parse_qs(parts.query)
-        provider = PATHS.get(parts.path.removesuffix(f"/{_REDIRECTED}"))
+        path = parts.path.removesuffix(f"/{_REDIRECTED}")
+        provider = PATHS.get(path) or HISTORY.get(path) or (_PAST_DAY.fullmatch(path) and "openexchangerates") or None
         if provider is None:
             self._answer(HTTPStatus.NOT_FOUND, b"no such path", "text/plain")
             return
         fault = None if parts.path.endswith(_REDIRECTED) else self.server.take_call(provider)
-        if provider == "exchangeratesapi" and query.get("access_key") != [self.server.key] and fault is None:
+        asked = {"exchangeratesapi": "access_key", "openexchangerates": "app_id"}.get(provider)
+        if asked and query.get(asked) != [self.server.key] and fault is None:
             fault = Fault.ACCESS_REFUSED
         try:
             self._respond(provider, fault)
@@ -161,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
                 after = {"Retry-After": formatdate(time.time() + RETRY_DATE_S, usegmt=True)}
             self._answer(STATUS[fault], formats.error_body(provider, STATUS[fault]), kind, **after)
         elif fault is Fault.ACCESS_REFUSED:
-            self._answer(HTTPStatus.UNAUTHORIZED, formats.access_refused(), kind)
+            self._answer(HTTPStatus.UNAUTHORIZED, formats.access_refused(provider), kind)
         elif fault is Fault.QUOTA:
             self._answer(HTTPStatus.OK, formats.quota_used_up(), kind)
         elif fault is Fault.HTML:
@@ -181,7 +192,20 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault in (Fault.HUGE, Fault.DRIP):
             self._stream(kind, self._flood() if fault is Fault.HUGE else self._drip())
         else:
-            self._answer(HTTPStatus.OK, formats.body(provider, self.server.table, fault), kind)
+            self._answer(HTTPStatus.OK, self._tables(provider, fault), kind)
+
+    def _tables(self, provider: str, fault: Fault | None) -> bytes:
+        """Give the table, or, where a day that is over is asked for, what was really published then."""
+        parts = urlsplit(self.path)
+        past = _PAST_DAY.fullmatch(parts.path)
+        day = [past[1]] if past else parse_qs(parts.query).get("date")
+        if parts.path.endswith("hist.zip"):
+            return history_archive()
+        if parts.path.endswith("hist-90d.xml"):
+            published = days()
+            recent = [found for found in published if published[0] - found < _RECENT]
+            return formats.several_days([table_of(found) for found in recent])
+        return formats.body(provider, table_of(dt.date.fromisoformat(day[0])) if day else self.server.table, fault)
 
     def _answer(self, status: int, body: bytes, kind: str, **headers: str) -> None:
         self.send_response(status)

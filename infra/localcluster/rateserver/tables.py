@@ -40,11 +40,20 @@ def table_of(day: dt.date) -> Table:
     raise LookupError(f"the ECB published no table until {day}")
 
 
+def history_archive() -> bytes:
+    """Give the ECB's own file of everything since 1999."""
+    return resources.files("currency_converter").joinpath("eurofxref-hist.zip").read_bytes()
+
+
+def days() -> list[dt.date]:
+    """Give the days for which the ECB published tables, newest first."""
+    return [dt.date.fromisoformat(row["Date"]) for row in _rows()]
+
+
 @cache
 def _rows() -> list[dict[str, str]]:
     """Give the history's rows, newest first."""
-    packed = resources.files("currency_converter").joinpath("eurofxref-hist.zip").read_bytes()
-    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+    with zipfile.ZipFile(io.BytesIO(history_archive())) as archive:
         text = archive.read(archive.namelist()[0]).decode()
     return sorted(csv.DictReader(io.StringIO(text)), key=lambda row: row["Date"], reverse=True)
 

@@ -4,24 +4,50 @@ Source: the OpenAPI document of Frankfurter v2, `GET /v2/rates`.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 from exchangerates.errors import FetchError
 from exchangerates.providers import http
 from exchangerates.providers.table import BASE, checked_table
 from exchangerates.rates import RateTable
 
+ECB_ONLY: Final = {"providers": "ECB"}
+
 
 def fetch(url: str, key: str | None, today: dt.date) -> RateTable:
     """Fetch every currency's latest quote of the ECB; see `providers.Fetch`."""
     del key
-    status, body = http.get(f"{url}/v2/rates", {"base": BASE, "providers": "ECB"})
+    return _get("frankfurter", url, ECB_ONLY, today)
+
+
+def fetch_day(url: str, key: str | None, day: dt.date, today: dt.date) -> RateTable:
+    """Fetch the ECB's quotes of a day; see `providers.FetchDay`. Frankfurter carries them forward itself."""
+    del key
+    return _get("frankfurter", url, {**ECB_ONLY, "date": day.isoformat()}, today)
+
+
+def fetch_blended(url: str, key: str | None, today: dt.date) -> RateTable:
+    """Fetch what Frankfurter blends from many banks: more currencies, but no bank's own digits."""
+    del key
+    return _get("frankfurter-blended", url, {}, today)
+
+
+def fetch_blended_day(url: str, key: str | None, day: dt.date, today: dt.date) -> RateTable:
+    """Fetch the blended quotes of a day."""
+    del key
+    return _get("frankfurter-blended", url, {"date": day.isoformat()}, today)
+
+
+def _get(name: str, url: str, wanted: Mapping[str, str], today: dt.date) -> RateTable:
+    status, body = http.get(f"{url}/v2/rates", {"base": BASE, **wanted})
     if status != HTTPStatus.OK:
         raise FetchError(f"HTTP {status}")
-    return parse(body, today)
+    return parse(body, today, name)
 
 
-def parse(body: bytes, today: dt.date) -> RateTable:
+def parse(body: bytes, today: dt.date, name: str = "frankfurter") -> RateTable:
     """Read the rows `{"date", "base", "quote", "rate"}`; their dates may differ from each other.
 
     Raises:
@@ -32,4 +58,4 @@ def parse(body: bytes, today: dt.date) -> RateTable:
         raise FetchError("the answer is not a list of quotes")
     if any(row.get("base") != BASE for row in rows):
         raise FetchError(f"a quote's base is not {BASE}")
-    return checked_table("frankfurter", ((row.get("quote"), row.get("rate"), row.get("date")) for row in rows), today)
+    return checked_table(name, ((row.get("quote"), row.get("rate"), row.get("date")) for row in rows), today)

@@ -8,10 +8,12 @@ from exchangerates.errors import FetchError
 from exchangerates.rates import Price, RateTable, parse_date, parse_rate
 
 BASE: Final = "EUR"
-"""All providers are asked for the ECB's base; other pairs are crossed from it."""
+"""The base that most providers are asked for, the ECB's; other pairs are crossed from it."""
 
 
-def checked_table(provider: str, rows: Iterable[tuple[object, object, object]], today: dt.date) -> RateTable:
+def checked_table(
+    provider: str, rows: Iterable[tuple[object, object, object]], today: dt.date, base: str = BASE
+) -> RateTable:
     """Make a table of (currency, rate, date) rows.
 
     Raises:
@@ -31,9 +33,9 @@ def checked_table(provider: str, rows: Iterable[tuple[object, object, object]], 
             price = Price(parse_rate(rate), parse_date(date))
         except ValueError as error:
             raise FetchError(f"the quote for {currency} is not usable: {error}") from None
-        if currency == BASE:
+        if currency == base:
             if price.rate != 1:
-                raise FetchError(f"{BASE} costs {price.rate:f} {BASE}: the quotes are against another base")
+                raise FetchError(f"{base} costs {price.rate:f} {base}: the quotes are against another base")
             continue
         if price.date > today + dt.timedelta(days=1):
             raise FetchError(f"the quote for {currency} is dated in the future")
@@ -42,4 +44,4 @@ def checked_table(provider: str, rows: Iterable[tuple[object, object, object]], 
         prices[currency] = price
     if not prices:
         raise FetchError("the answer holds no quotes")
-    return RateTable(provider, BASE, prices)
+    return RateTable(provider, base, prices)

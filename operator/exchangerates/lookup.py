@@ -1,0 +1,135 @@
+"""What an object is to publish: from memory where that serves, else from the rate providers, by `publication.decide`.
+
+Every look is synchronous: where a provider has to be waited for, the pass is made again when it has answered.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from exchangerates import configmap, memory, status
+from exchangerates.api import Reason
+from exchangerates.errors import FetchedBefore, InvalidSpec, ReconcileError, Suspended
+from exchangerates.observed import ExchangeRate
+from exchangerates.publication import Held, Publication, approved, decide, second_word
+from exchangerates.rate_tables import Fetched
+from exchangerates.rates import Quote
+from exchangerates.spec import MAX_REFRESH_INTERVAL_S, ExchangeRateSpec
+
+
+class Rates(Protocol):
+    """The calls of `rate_tables.RateTables` that a look makes."""
+
+    def quote(  # noqa: D102
+        self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool, without: str | None = None
+    ) -> Fetched: ...
+    def quote_on(self, spec: ExchangeRateSpec, date: dt.date) -> tuple[Quote, ...]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look has found.
+
+    Attributes:
+        published: What is to be published.
+        usable_s: Seconds until it should be looked again; 0 keeps the look that is planned.
+    """
+
+    published: Publication
+    usable_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Looks for what one object is to publish.
+
+    Attributes:
+        rates: The rate providers' tables.
+        owner: The object.
+        spec: What it asks for.
+        written: The data of its own ConfigMap; empty where there is none.
+        now: The time, UTC.
+    """
+
+    rates: Rates
+    owner: ExchangeRate
+    spec: ExchangeRateSpec
+    written: Mapping[str, str]
+    now: dt.datetime
+
+    def find(self, *, refresh: bool) -> Found:
+        """Give what to publish: never an older quote than the published, nor the same under another name.
+
+        Args:
+            refresh: Whether a newer quote is wanted. Otherwise what is published serves where it answers the spec.
+
+        Raises:
+            FetchUnderWay: The quote is on its way.
+            ReconcileError: There is nothing to publish, or somebody has to be told.
+        """
+        if self.spec.suspend:
+            raise _suspended(self.spec)
+        published = memory.published(self.owner.status, self.spec)
+        if published is not None and not refresh:
+            return Found(published, 0.0)
+        if self.spec.date is not None:
+            return self._of_one_day(self.spec.date, published)
+        if published is not None and published.held is not None and published.held.approval == self.owner.approval:
+            return Found(approved(published, self.now), 0.0)
+        try:
+            fetched = self._fetch(published)
+        except FetchedBefore as early:
+            if published is None:
+                raise
+            return Found(published, early.usable_s)
+        except ReconcileError as error:
+            if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
+                raise
+            return Found(published, error.retry_after_s or 0.0)
+        since = configmap.written_since(self.written, self.spec, fetched.quotes)
+        decided = decide(self.spec, published, fetched.quotes, self.now, since)
+        if decided.held is not None:
+            decided = self._second_opinion(decided, decided.held)
+        return Found(decided, fetched.usable_s)
+
+    def _second_opinion(self, published: Publication, held: Held) -> Publication:
+        """Ask the other providers of the chain about a rate that moved too far; without an answer it stays held."""
+        if self.spec.provider is not None:
+            return published
+        try:
+            other = self.rates.quote(
+                self.spec, self.spec.refresh_interval_s, urgent=False, without=held.quotes[0].provider
+            )
+        except (ReconcileError, FetchedBefore):
+            return published
+        return second_word(self.spec, published, other.quotes, self.now)
+
+    def _of_one_day(self, date: dt.date, published: Publication | None) -> Found:
+        """Give the rate of a day that is over: what is published once, nobody is asked for again."""
+        today = self.now.date()
+        if date >= today:
+            tomorrow = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), dt.UTC)
+            wait_s = min((tomorrow - self.now).total_seconds(), MAX_REFRESH_INTERVAL_S)
+            error = InvalidSpec("date", f"{date} is not over yet (UTC); write an earlier day, or wait")
+            error.retry_after_s = wait_s
+            raise error
+        if published is None:
+            quotes = self.rates.quote_on(self.spec, date)
+            published = decide(
+                self.spec, None, quotes, self.now, configmap.written_since(self.written, self.spec, quotes)
+            )
+        return Found(published, MAX_REFRESH_INTERVAL_S)
+
+    def _fetch(self, published: Publication | None) -> Fetched:
+        urgent = published is None or published.age_s(self.now) > self.spec.max_age_s
+        # Who asks by annotation takes the newest table that the provider allows, not one of the last interval.
+        max_age_s = self.spec.refresh_interval_s if status.acknowledged(self.owner) else 0.0
+        return self.rates.quote(self.spec, max_age_s, urgent=urgent)
+
+
+def _suspended(spec: ExchangeRateSpec) -> Suspended:
+    return Suspended(
+        f"spec.suspend is true: ConfigMap {spec.target.name} is neither refreshed nor repaired until it is false",
+        retry_after_s=spec.refresh_interval_s,
+    )

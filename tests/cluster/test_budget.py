@@ -1,0 +1,37 @@
+"""A rate provider's budget of calls."""
+
+import datetime as dt
+
+from tests.cluster.conftest import Namespace, StartOperator, eventually
+
+from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
+from localcluster.client import Client, Reference
+from localcluster.rateserver import Fault, RateServer
+
+
+def test_no_wish_is_worth_more_than_the_days_calls(
+    start_operator: StartOperator, namespace: Namespace, client: Client, rates: RateServer
+) -> None:
+    """The metrics and the log say that objects want more; one without any rate says why."""
+    operator = start_operator(
+        EXCHANGERATES_MIN_FETCH_INTERVALS="frankfurter=1s,ecb=1s", EXCHANGERATES_MAX_CALLS_PER_DAY="frankfurter=2,ecb=1"
+    )
+    namespace.rate(provider="frankfurter")
+    namespace.wait()
+    reference = Reference(API_VERSION, KIND, namespace.name, "exchange-rate-usd")
+    lengthened = 'exchangerates_provider_interval_lengthened{provider="frankfurter"} 1.0'
+
+    def asked_in_vain() -> bool:
+        wish = str(dt.datetime.now(dt.UTC))
+        client.patch(reference, {"metadata": {"annotations": {REFRESH_ANNOTATION: wish}}})
+        return lengthened in operator.get("/metrics")
+
+    eventually(asked_in_vain, "the metric says so")
+    assert 'exchangerates_provider_calls_per_day{provider="frankfurter",state="left"} 1.0' in operator.get("/metrics")
+    assert "want more than maxCallsPerDay" in operator.process.log.read_text()
+    rates.fail("ecb", Fault.HTTP_500)
+    namespace.rate("without", provider="ecb")
+    namespace.wait("without", "ProviderUnavailable")
+    namespace.rate("later", provider="ecb")
+    namespace.wait("later", "ProviderUnavailable")
+    assert rates.calls == {"frankfurter": 1, "ecb": 1}

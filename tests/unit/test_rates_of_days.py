@@ -1,0 +1,117 @@
+"""Rates of days that are over: asked for once, published once, and never again."""
+
+import asyncio
+import datetime as dt
+
+import pytest
+from tests.unit.world import Archive, Upstream, World, failing
+
+NOW = dt.datetime(2026, 11, 25, 20, tzinfo=dt.UTC)
+TODAY = NOW.date()
+HOUR_S = 3600.0
+
+
+def test_a_thousand_objects_of_one_day_cost_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last table on or before the day serves them all."""
+    upstream = Archive("ecb", TODAY, USD="1.2")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        for number in range(1000):
+            world.cluster.add(f"rate-{number}", date="2024-06-30")
+        await asyncio.sleep(60.0)
+        assert upstream.days == [dt.date(2024, 6, 30)]
+        data = world.cluster.data("rate-999")
+        assert (data["rate"], data["date"]) == ("1.0705", "2024-06-28")
+        assert upstream.calls == 0
+
+    world.run(story())
+
+
+def test_a_published_day_is_never_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No write and no call in a month, not even after a restart or for a lost ConfigMap; it never gets stale."""
+    upstream = Archive("ecb", TODAY, USD="1.2")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate", date="2024-06-30")
+        await asyncio.sleep(60.0)
+        assert world.cluster.status("rate")["requestedDate"] == "2024-06-30"
+        world.cluster.writes.clear()
+        await world.restart()
+        await asyncio.sleep(32 * 24 * HOUR_S)
+        assert (world.cluster.writes.total(), len(upstream.days), upstream.calls) == (0, 1, 0)
+        assert world.cluster.ready("rate") == "Published"
+        del world.cluster.maps[next(iter(world.cluster.maps))]
+        await asyncio.sleep(HOUR_S)
+        assert (world.cluster.writes["create"], len(upstream.days)) == (1, 1)
+
+    world.run(story())
+
+
+def test_another_day_is_another_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The former day's is not taken for it, and without a day it is the newest."""
+    upstream = Archive("ecb", TODAY, USD="1.2")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate", date="2024-06-28")
+        await asyncio.sleep(10.0)
+        world.cluster.change("rate", date="2024-06-27")
+        await asyncio.sleep(10.0)
+        assert (world.cluster.data("rate")["rate"], world.cluster.data("rate")["date"]) == ("1.0696", "2024-06-27")
+        world.cluster.change("rate", date=None)
+        await asyncio.sleep(10.0)
+        assert world.cluster.data("rate")["rate"] == "1.2"
+        assert "requestedDate" not in world.cluster.status("rate")
+
+    world.run(story())
+
+
+def test_days_are_fetched_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are wanted at once; a provider that fails is left alone ever longer, and each object says so."""
+    upstream = Archive("ecb", TODAY, USD="1.2")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        failing(upstream)
+        for day in range(1, 29):
+            world.cluster.add(f"rate-{day}", date=f"2024-02-{day:02}")
+        await asyncio.sleep(HOUR_S)
+        assert len(upstream.days) <= 20
+        assert {world.cluster.ready(f"rate-{day}") for day in range(1, 29)} == {"ProviderUnavailable"}
+        upstream.error = None
+        upstream.days.clear()
+        await asyncio.sleep(HOUR_S)
+        assert {world.cluster.ready(f"rate-{day}") for day in range(1, 29)} == {"Published"}
+        assert len(upstream.days) == 28
+
+    world.run(story())
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        pytest.param({"date": "2024-06-28", "provider": "plain"}, "HistoryNotSupported", id="no history"),
+        pytest.param({"date": "2026-10-29"}, "InvalidSpec", id="not over yet"),
+        pytest.param({"date": "2024-06-28", "currency": "RUB"}, "CurrencyNotSupported", id="not quoted that day"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_clearly(
+    monkeypatch: pytest.MonkeyPatch, spec: dict[str, object], reason: str
+) -> None:
+    """And costs no call for today's rates."""
+    upstream, plain = Archive("ecb", TODAY, USD="1.2"), Upstream("plain", TODAY, USD="1.2")
+    monkeypatch.setattr("exchangerates.spec.PROVIDERS", ("ecb", "plain"))
+    world = World(monkeypatch, dt.datetime(2026, 10, 29, 20, tzinfo=dt.UTC), upstream, plain)
+
+    async def story() -> None:
+        world.cluster.add("rate", **spec)
+        await asyncio.sleep(60.0)
+        assert world.cluster.ready("rate") == reason
+        assert (upstream.calls, plain.calls, world.cluster.data("rate")) == (0, 0, {})
+        if reason == "InvalidSpec":
+            await asyncio.sleep(5 * HOUR_S)
+            assert world.cluster.ready("rate") == "Published", "the day is over"
+
+    world.run(story())

@@ -1,0 +1,160 @@
+"""Rates over days, on a cluster in memory: what a business leans on."""
+
+import asyncio
+import datetime as dt
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from tests.unit.world import EcbUpstream, Upstream, World, clock, failing
+
+from exchangerates.errors import ApiUnreachable
+from exchangerates.observed import ExchangeRate
+from localcluster.rateserver import days
+
+FRIDAY = dt.date(2026, 10, 30)
+MONDAY = dt.date(2026, 11, 2)
+FRIDAY_NIGHT = dt.datetime(2026, 10, 30, 20, tzinfo=dt.UTC)
+HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+
+
+def test_provenance_stays_while_the_quote_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written for two days; then the new quote has its own time, the same in both places."""
+    upstream = Upstream("ecb", FRIDAY, USD="1.1172")
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(60.0)
+        data = dict(world.cluster.data("rate"))
+        assert (data["provider"], data["date"], data["derived"]) == ("ecb", "2026-10-30", "false")
+        assert data["publishedAt"] == world.cluster.status("rate")["rates"][0]["publishedAt"] == "2026-10-30T20:00:00Z"
+        world.cluster.writes.clear()
+        await asyncio.sleep(2 * DAY_S)
+        assert world.cluster.writes.total() == 0
+        assert world.cluster.data("rate") == data
+        upstream.date, upstream.rates = MONDAY, {"USD": "1.1200"}
+        await asyncio.sleep(2 * HOUR_S)
+        since = world.cluster.data("rate")["publishedAt"]
+        assert since > "2026-11-01T20"
+        assert world.cluster.status("rate")["rates"][0]["publishedAt"] == since
+
+    world.run(story())
+
+
+def test_a_lost_write_of_the_status_changes_no_time_of_publication(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ConfigMap was written first and tells since when; what is written again is the status alone."""
+    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172"))
+    real = world.cluster.patch_status
+
+    async def fail(*_: object) -> ExchangeRate:
+        raise ApiUnreachable("no answer")
+
+    async def story() -> None:
+        monkeypatch.setattr(world.cluster, "patch_status", fail)
+        world.cluster.add("rate")
+        await asyncio.sleep(10.0)
+        data: dict[str, Any] = dict(world.cluster.data("rate"))
+        assert world.cluster.status("rate") == {}
+        monkeypatch.setattr(world.cluster, "patch_status", real)
+        await asyncio.sleep(HOUR_S)
+        assert world.cluster.data("rate") == data
+        assert world.cluster.status("rate")["rates"][0]["publishedAt"] == data["publishedAt"]
+        assert (world.cluster.writes["create"], world.cluster.writes["patch"]) == (1, 0)
+
+    world.run(story())
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(dt.datetime(2024, 3, 26, 17, tzinfo=dt.UTC), id="Easter 2024"),
+        pytest.param(dt.datetime(2025, 12, 22, 17, tzinfo=dt.UTC), id="Christmas and New Year 2025"),
+    ],
+)
+def test_no_holiday_makes_a_rate_stale(monkeypatch: pytest.MonkeyPatch, start: dt.datetime) -> None:
+    """Two weeks of what the ECB really published, hour by hour, with the default maxAge."""
+    world = World(monkeypatch, start, EcbUpstream("ecb", clock(start)))
+
+    async def story() -> None:
+        world.cluster.add("rate", onStale="Withdraw")
+        await asyncio.sleep(60.0)
+        for _ in range(14 * 24):
+            assert (world.cluster.ready("rate"), "rate" in world.cluster.data("rate")) == ("Published", True)
+            await asyncio.sleep(HOUR_S)
+        assert world.cluster.writes["status"] >= 8
+
+    world.run(story())
+
+
+def test_no_gap_in_the_ecbs_calendar_reaches_the_default_max_age() -> None:
+    """All of them since 1999, from the start of a quote's day to the evening of the next quote's."""
+    published = days()
+    assert len(published) > 7000
+    longest = max(later - earlier for later, earlier in pairwise(published))
+    assert longest + dt.timedelta(hours=20) < dt.timedelta(hours=168)
+
+
+def test_a_stale_rate_is_withdrawn_and_comes_back_with_the_next_quote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On time, once; what stays says what it was. Who did not ask for it keeps the old rate."""
+    upstream = Upstream("ecb", FRIDAY, USD="1.1172")
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+
+    async def story() -> None:
+        world.cluster.add("withdraw", onStale="Withdraw")
+        world.cluster.add("keep")
+        await asyncio.sleep(7 * DAY_S - 20 * HOUR_S - 60.0)
+        assert world.cluster.data("withdraw")["rate"] == "1.1172"
+        world.cluster.writes.clear()
+        await asyncio.sleep(180.0)
+        left = {"base": "EUR", "currency": "USD", "date": "2026-10-30", "provider": "ecb", "derived": "false"}
+        assert world.cluster.data("withdraw") == {**left, "publishedAt": "2026-10-30T20:00:00Z"}
+        assert world.cluster.data("keep")["rate"] == "1.1172"
+        await asyncio.sleep(DAY_S)
+        assert (world.cluster.ready("withdraw"), world.cluster.ready("keep")) == ("RateTooOld", "RateTooOld")
+        assert (world.cluster.writes["patch"], world.cluster.writes["status"]) == (1, 2)
+        upstream.date, upstream.rates = MONDAY + dt.timedelta(days=5), {"USD": "1.12"}
+        await asyncio.sleep(2 * HOUR_S)
+        assert (world.cluster.ready("withdraw"), world.cluster.data("withdraw")["rate"]) == ("Published", "1.12")
+
+    world.run(story())
+
+
+@pytest.mark.parametrize("change", ["the provider fails", "the currency ended", "another currency is asked for"])
+def test_a_rate_is_withdrawn_whatever_keeps_it_from_being_renewed(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """An outage, a pair that is quoted no more, and a rate of a former spec that is left behind."""
+    upstream = Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8")
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate", onStale="Withdraw")
+        await asyncio.sleep(DAY_S)
+        if change == "the provider fails":
+            failing(upstream)
+        elif change == "the currency ended":
+            upstream.rates = {"GBP": "0.8"}
+        else:
+            world.cluster.change("rate", currency="XXX")
+        await asyncio.sleep(5 * DAY_S)
+        assert world.cluster.data("rate")["rate"] == "1.1172"
+        await asyncio.sleep(DAY_S)
+        assert "rate" not in world.cluster.data("rate")
+        assert "quote" not in world.cluster.data("rate")
+        assert world.cluster.writes["patch"] == 1
+
+    world.run(story())
+
+
+def test_a_suspended_objects_rate_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever suspends it has taken it over; Ready says so."""
+    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172"))
+
+    async def story() -> None:
+        world.cluster.add("rate", onStale="Withdraw")
+        await asyncio.sleep(60.0)
+        world.cluster.change("rate", suspend=True)
+        await asyncio.sleep(10 * DAY_S)
+        assert (world.cluster.ready("rate"), world.cluster.data("rate")["rate"]) == ("Suspended", "1.1172")
+
+    world.run(story())
