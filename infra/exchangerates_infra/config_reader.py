@@ -34,6 +34,10 @@ class ConfigReader:
         shown = value if isinstance(value, str) else json.dumps(value)
         self._mistakes[f"{PROJECT}:{key}: {shown!r}: write {write}"] = None
 
+    def refused(self, key: str, error: InvalidSpec) -> None:
+        """Note a mistake that the rules for ExchangeRates found: their text has the value and what to write."""
+        self._mistakes[f"{PROJECT}:{key}: {str(error).partition(': ')[2]}"] = None
+
     def unknown(self, known: Collection[str]) -> None:
         """Note the keys that nobody knows, with the most similar known one."""
         for key in sorted(self._values.keys() - set(known)):
@@ -71,7 +75,7 @@ class ConfigReader:
         try:
             parse_spec("defaults", {"currency": "EUR", field: value}, EXAMPLE)
         except InvalidSpec as error:
-            self.mistake(key, value, str(error).partition(": ")[2].partition("write ")[2] or str(error))
+            self.refused(key, error)
         return value
 
     def dns_label(self, key: str, default: str) -> str:

@@ -67,8 +67,8 @@ def _is_secret(manifest: Mapping[str, Any]) -> bool:
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     entries = " ".join(f"--from-literal={entry}=KEY" for entry in manifest["stringData"])
     sys.stderr.write(
-        f"The Secret {name} is left out; make it with\n  kubectl --namespace {namespace} create secret generic {name} "
-        f"{entries}\n"
+        f"The Secret {name} is left out; once its namespace is there, make it with\n"
+        f"  kubectl --namespace {namespace} create secret generic {name} {entries}\n"
     )
     return True
 

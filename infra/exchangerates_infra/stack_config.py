@@ -173,7 +173,9 @@ def _rate(reader: ConfigReader, key: str, entry: Any, providers: Sequence[str]) 
     try:
         parsed = parse_spec(name, spec, EXAMPLE)
     except InvalidSpec as error:
-        reader.mistake(f"{key}.{error.field}", spec.get(error.field.partition(".")[0]), str(error).partition(": ")[2])
+        # The ConfigMap's name is the object's own, where the entry gives no other.
+        default_name = error.field == "target.name" and "name" not in (spec.get("target") or {})
+        reader.refused(f"{key}.{'name' if default_name else error.field}", error)
         return None
     if parsed.provider is not None and parsed.provider not in providers:
         reader.mistake(f"{key}.provider", parsed.provider, f"one of this stack's providers: {', '.join(providers)}")
