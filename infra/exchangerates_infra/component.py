@@ -83,7 +83,7 @@ class ExchangeRateOperator(pulumi.ComponentResource):
             opts=_child(self, namespace),
         )
         needs = [namespace, *self._kind(name, args), *self._inside(name, args, namespace)]
-        needs += operator_rights(name, account, args.namespace, args.watch_namespaces, _child(self))
+        needs += operator_rights(name, account, args.namespace, args.watch_namespaces, _child(self, namespace))
         image = operator_image(name, args.image, _child(self))
         workload = deployment(name, args, image, account.metadata.name, _child(self, *needs))
         # After the Deployment: destroyed in reverse, they go while the operator and their kind are still there.

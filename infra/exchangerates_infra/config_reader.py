@@ -15,7 +15,7 @@ from exchangerates_infra.project import PROJECT
 
 EXAMPLE: Final = Defaults("EUR", PROVIDERS, 3600.0, 168 * 3600.0)
 """Defaults for checking a spec when only its form matters."""
-_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class StackConfigError(pulumi.RunError):
@@ -81,14 +81,14 @@ class ConfigReader:
     def dns_label(self, key: str, default: str) -> str:
         """Give a namespace's name."""
         value = self.text(key, default)
-        if not _DNS_LABEL.fullmatch(value):
+        if not DNS_LABEL.fullmatch(value):
             self.mistake(key, value, "a namespace's name: lower-case letters, digits and '-', at most 63")
         return value
 
     def dns_labels(self, key: str) -> list[str]:
         """Give namespaces' names, each once."""
         names = self.items(key)
-        if not all(isinstance(name, str) and _DNS_LABEL.fullmatch(name) for name in names) or len(set(names)) < len(
+        if not all(isinstance(name, str) and DNS_LABEL.fullmatch(name) for name in names) or len(set(names)) < len(
             names
         ):
             self.mistake(key, names, "namespaces' names, each once")

@@ -65,7 +65,8 @@ def stack_file_values(stack: str, overrides: Mapping[str, object] | None = None)
     values |= _yaml(f"Pulumi.{stack}.yaml")["config"]
     values |= {f"{PROJECT}:{key}": value for key, value in (overrides or {}).items()}
     return {
-        key: value if isinstance(value, str) else json.dumps(value)
+        # A day without quotes is a date to YAML, and text to the CLI.
+        key: value if isinstance(value, str) else json.dumps(value, default=str)
         for key, value in values.items()
         if not (isinstance(value, dict) and "secure" in value)
     }

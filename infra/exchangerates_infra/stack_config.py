@@ -5,6 +5,7 @@ registered: each mistake is told with its key, its value and what to write.
 """
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from exchangerates.errors import InvalidSpec
 from exchangerates.spec import MIN_FETCH_INTERVAL_S, parse_duration, parse_spec
 from exchangerates_infra import stack_sections
 from exchangerates_infra.args import CrdArgs, OperatorArgs, RateArgs
-from exchangerates_infra.config_reader import EXAMPLE, ConfigReader
+from exchangerates_infra.config_reader import DNS_LABEL, EXAMPLE, ConfigReader
 from exchangerates_infra.crd import spec_fields
 from exchangerates_infra.project import PROJECT
 
@@ -104,16 +105,21 @@ def _api_key(
 def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> pulumi.Input[str] | None:
     """Give the kubeconfig's path, or its content, which is a secret."""
     value = reader.text("kubeconfig", "")
-    if "\n" in value and not encrypted:
+    if _is_content(value) and not encrypted:
         reader.mistake("kubeconfig", "(its content)", "its path, or set it with `pulumi config set --secret`")
     return pulumi.Output.secret(value) if encrypted else value or None
 
 
-def _kubectl(reader: ConfigReader, context: str) -> str:
-    """Give the kubectl that reaches the stack's cluster; a kubeconfig's content is no way there."""
+def _is_content(kubeconfig: str) -> bool:
+    """Tell a kubeconfig's content, YAML or JSON, from a path."""
+    return "\n" in kubeconfig or kubeconfig.lstrip().startswith("{")
+
+
+def _kubectl(reader: ConfigReader, context: str, *, encrypted: bool) -> str:
+    """Give the kubectl that reaches the stack's cluster; what is encrypted is not printed."""
     path = reader.text("kubeconfig", "")
-    where = f"kubectl --context {context}"
-    return where if not path or "\n" in path else f"{where} --kubeconfig {path}"
+    where = f"kubectl --context {shlex.quote(context)}"
+    return where if not path or encrypted else f"{where} --kubeconfig {shlex.quote(path)}"
 
 
 def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, context: str) -> OperatorArgs:
@@ -140,7 +146,7 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
         egress=stack_sections.egress(reader),
         network_policy=stack_sections.network_policy(reader),
         monitoring=stack_sections.monitoring(reader),
-        kubectl=_kubectl(reader, context),
+        kubectl=_kubectl(reader, context, encrypted="kubeconfig" in secrets),
     )
 
 
@@ -179,7 +185,10 @@ def _rate(reader: ConfigReader, key: str, entry: Any, providers: Sequence[str]) 
         return None
     if parsed.provider is not None and parsed.provider not in providers:
         reader.mistake(f"{key}.provider", parsed.provider, f"one of this stack's providers: {', '.join(providers)}")
-    return RateArgs(name, spec, str(entry.get("namespace") or "default"))
+    namespace = entry.get("namespace") or "default"
+    if not isinstance(namespace, str) or not DNS_LABEL.fullmatch(namespace):
+        reader.mistake(f"{key}.namespace", namespace, "a namespace's name, such as default")
+    return RateArgs(name, spec, str(namespace))
 
 
 def _check_calls(value: str) -> None:

@@ -1,12 +1,17 @@
 """Starts the operator: `python -m exchangerates [--install-crd]`, configured by the environment (see `api.Env`)."""
 
+import signal
+import sys
+
+if __name__ == "__main__":
+    # A container's first process would ignore SIGTERM until the imports below are done and `_end_on_signals` is called.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
 import argparse
 import asyncio
 import datetime as dt
 import functools
 import logging
-import signal
-import sys
 from dataclasses import replace
 
 import kopf
@@ -150,7 +155,10 @@ def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
     def observe(name: str, seconds: float, table: RateTable | None) -> None:
         newest = max((price.date for price in table.prices.values()), default=None) if table else None
         day_s = dt.datetime.combine(newest, dt.time(), dt.UTC).timestamp() if newest else None
-        metrics.fetched(name, seconds, day_s)
+        metrics.fetched(name, seconds, day_s, failed=table is None)
+
+    def observe_day(name: str, seconds: float, table: RateTable | None) -> None:
+        metrics.fetched(name, seconds, None, failed=table is None)
 
     limit = settings.max_calls_per_day.get(name)
     budget = Budget(limit) if limit else None
@@ -160,7 +168,7 @@ def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
         fetch=lambda: provider.fetch(url, key, today_utc()),
         min_fetch_interval_s=settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s),
         observer=observe,
-        history=DayTables(name, functools.partial(_fetch_day, provider.fetch_day, url, key), observe, budget)
+        history=DayTables(name, functools.partial(_fetch_day, provider.fetch_day, url, key), observe_day, budget)
         if provider.fetch_day
         else None,
     )

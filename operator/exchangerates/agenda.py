@@ -30,6 +30,7 @@ class Memory:
         repairs: Looks at its ConfigMap since the last refresh, because somebody else had changed it.
         repairing: Whether such a look is planned.
         repair_at: When it is planned for, infinity where there is none or it is due at once.
+        distrusted: Whether somebody else has written the status, which is the operator's memory.
         reason: The reason of its last pass.
     """
 
@@ -38,6 +39,7 @@ class Memory:
     repairs: int = 0
     repairing: bool = False
     repair_at: float = math.inf
+    distrusted: bool = False
     reason: Reason | None = None
 
 
@@ -85,8 +87,9 @@ class Agenda:
         elif seen.status == known.status:
             return True
         else:
-            # Somebody else wrote the status, which is the operator's memory: what it says now is not to be trusted.
-            self._memories[seen.key].refresh_at = 0.0
+            self._memories[seen.key].distrusted = True
+            self._repair(seen.key)
+            return True
         self._wake(seen.key)
         return True
 
@@ -122,12 +125,13 @@ class Agenda:
     def begin(self, key: ObjectKey) -> bool:
         """Begin an object's pass; True where it is to look for a newer quote. A wish that comes meanwhile stays."""
         memory = self._memories[key]
-        memory.repairing, memory.repair_at = False, math.inf
-        if memory.refresh_at > self.now():
-            return False
-        memory.refresh_at = math.inf
-        memory.repairs = 0
-        return True
+        planned, distrusted = memory.refresh_at <= self.now(), memory.distrusted
+        memory.repairing, memory.repair_at, memory.distrusted = False, math.inf, False
+        if planned:
+            memory.repairs = 0
+        if planned or distrusted:
+            memory.refresh_at = math.inf
+        return planned or distrusted
 
     def look_now(self, key: ObjectKey) -> None:
         """Have an object look for a newer quote, after the new and the changed ones have been served."""
@@ -167,7 +171,7 @@ class Agenda:
         self.schedule.at(key, min(due, memory.repair_at))
 
     def _repair(self, key: ObjectKey) -> None:
-        """Look at an object's ConfigMap: at once, or in growing intervals where somebody keeps changing it."""
+        """Look at what somebody else has changed: at once, or in growing intervals where it happens again and again."""
         memory = self._memories.get(key)
         if memory is None or memory.repairing:
             return
@@ -177,7 +181,7 @@ class Agenda:
             self._wake(key)
             return
         memory.repair_at = self.now() + backoff_s(memory.repairs - REPAIRS_AT_ONCE, 2.0, MAX_BACKOFF_S)
-        self.schedule.at(key, memory.repair_at)
+        self.schedule.at(key, min(memory.repair_at, memory.refresh_at))
         self.woken()
 
     def _wake_contenders(self, target: ObjectKey) -> None:

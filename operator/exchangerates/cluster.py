@@ -93,9 +93,10 @@ class Cluster:
                 raise
 
     async def patch_status(self, owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
-        """Merge a patch into the status of this very ExchangeRate; 409 or 422 where it is another one by now."""
+        """Merge a patch into the status of this ExchangeRate as it was seen; 409 or 422 where it has changed since."""
         path = f"{_exchange_rates_path(owner.key.namespace)}/{owner.key.name}/status"
-        body = {"metadata": {"uid": owner.uid}, "status": patch}
+        guard = {"uid": owner.uid, "resourceVersion": str(owner.resource_version)}
+        body = {"metadata": guard, "status": patch}
         answer = await self._request("PATCH", path, body, params=_WRITTEN_BY, headers=_MERGE_PATCH)
         return ExchangeRate.from_body(answer)
 

@@ -29,7 +29,7 @@ STUCK_AFTER_S: Final = 300.0
 """No pass takes this long: eight calls to the API server may take 30 s each."""
 IDLE_S: Final = 60.0
 """How long the dispatcher sleeps at most between two signs of life."""
-FINISH_S: Final = 0.5
+FINISH_S: Final = 3.0
 """How long running passes may go on after the operator was told to end: what they have begun to write, they report."""
 
 logger = logging.getLogger(__name__)
@@ -232,7 +232,7 @@ class Controller:
     async def _pass(self, owner: ExchangeRate, memory: Memory) -> Outcome | None:
         """Make one pass; None where it has to wait for a rate provider, which takes no worker's place."""
         refresh = self.agenda.begin(owner.key)
-        began = time.perf_counter()
+        began, ended = time.perf_counter(), ""
         try:
             outcome = await self.passes.reconcile(owner, self.clock(), refresh=refresh)
         except FetchUnderWay as waiting:
@@ -241,11 +241,11 @@ class Controller:
             return None
         except ApiError as error:
             logger.warning("ExchangeRate %s: %s", owner.key, error)
-            outcome = Outcome(memory.reason, None)
+            outcome, ended = Outcome(memory.reason, None), "ApiError"
         except Exception:
             logger.exception("ExchangeRate %s: the pass failed", owner.key)
             outcome = Outcome(Reason.INTERNAL_ERROR, None)
-        self.metrics.reconciled(outcome.reason, time.perf_counter() - began)
+        self.metrics.reconciled(ended or outcome.reason or "Gone", time.perf_counter() - began)
         return outcome
 
     @staticmethod

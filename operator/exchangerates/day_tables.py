@@ -17,7 +17,7 @@ from exchangerates import threads
 from exchangerates.budget import Budget
 from exchangerates.errors import FetchError, FetchUnderWay, OutOfBudget
 from exchangerates.rates import RateTable
-from exchangerates.schedule import backoff_s
+from exchangerates.schedule import MAX_RETRY_AFTER_S, backoff_s
 
 PAUSE_S: Final = 1.0
 """Between two calls that succeed."""
@@ -95,7 +95,9 @@ class DayTables:
                         return
                     self.budget.count(began)
                 table = await self._fetched(day)
-                self._next_call = loop.time() + backoff_s(self._failures, PAUSE_S, MAX_PAUSE_S)
+                asked_s = (self._error.retry_after_s or 0.0) if self._error is not None else 0.0
+                pause_s = backoff_s(max(self._failures, 1), PAUSE_S, MAX_PAUSE_S)
+                self._next_call = loop.time() + max(pause_s, min(asked_s, MAX_RETRY_AFTER_S))
                 self.observer(self.name, loop.time() - began, table)
                 if table is not None:
                     self._tables[day] = table

@@ -70,7 +70,7 @@ class Lookup:
         """
         if self.spec.suspend:
             raise _suspended(self.spec)
-        published = memory.published(self.owner.status, self.spec)
+        published = self._published()
         if published is not None and not refresh:
             return Found(published, 0.0)
         if self.spec.date is not None:
@@ -92,6 +92,12 @@ class Lookup:
         if decided.held is not None:
             decided = self._second_opinion(decided, decided.held)
         return Found(decided, fetched.usable_s)
+
+    def _published(self) -> Publication | None:
+        """Give what is published; nobody quotes further ahead than tomorrow: then somebody else has written it."""
+        published = memory.published(self.owner.status, self.spec)
+        tomorrow = self.now.date() + dt.timedelta(days=1)
+        return published if published is None or published.date <= tomorrow else None
 
     def _second_opinion(self, published: Publication, held: Held) -> Publication:
         """Ask the other providers of the chain about a rate that moved too far; without an answer it stays held."""

@@ -106,14 +106,14 @@ class Metrics:
             for outcome in ("success", "failure"):
                 self._fetches.labels(provider, outcome)
 
-    def reconciled(self, reason: Reason | None, seconds: float) -> None:
-        """Count one pass."""
-        self._reconciles.labels(reason or "Gone").inc()
+    def reconciled(self, ended: str, seconds: float) -> None:
+        """Count one pass by its reason, or by `Gone` or `ApiError`."""
+        self._reconciles.labels(ended).inc()
         self._reconcile_seconds.observe(seconds)
 
-    def fetched(self, provider: str, seconds: float, newest_quote_s: float | None) -> None:
-        """Count one call to a rate provider; the newest quote's day as Unix seconds, or None for a failure."""
-        self._fetches.labels(provider, "failure" if newest_quote_s is None else "success").inc()
+    def fetched(self, provider: str, seconds: float, newest_quote_s: float | None, *, failed: bool) -> None:
+        """Count one call to a rate provider; the newest quote's day as Unix seconds, None where it is no news."""
+        self._fetches.labels(provider, "failure" if failed else "success").inc()
         self._fetch_seconds.labels(provider).observe(seconds)
         if newest_quote_s is not None:
             self._quote_date.labels(provider).set(newest_quote_s)

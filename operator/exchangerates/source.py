@@ -16,7 +16,7 @@ from exchangerates.budget import DAY_S, Budget
 from exchangerates.day_tables import DayTables
 from exchangerates.errors import AccessRefused, FetchedBefore, FetchError, FetchUnderWay, OutOfBudget
 from exchangerates.rates import RateTable
-from exchangerates.schedule import backoff_s
+from exchangerates.schedule import MAX_RETRY_AFTER_S, backoff_s
 
 QUICK_TRIES: Final = 3
 """How many failures in a row are followed by a short pause (2, 4, 8 s) where somebody has no good rate."""
@@ -24,7 +24,6 @@ MAX_PATIENT_PAUSE_S: Final = 600.0
 """How long a failing provider is left alone at most while all objects have a good rate; or its least interval."""
 FETCH_TIMEOUT_S: Final = 30.0
 """After this a call is given up; a provider's own deadline is shorter."""
-MAX_RETRY_AFTER_S: Final = 24 * 3600.0
 
 logger = logging.getLogger(__name__)
 

@@ -56,15 +56,19 @@ def desired_failed(
     """
     message = str(error)
     known = condition(owner.status, Condition.READY)
-    if error.reason in _CHANGING_MESSAGES and known.get("reason") == error.reason:
+    told_before = (known.get("reason"), known.get("observedGeneration")) == (error.reason, owner.generation)
+    if error.reason in _CHANGING_MESSAGES and told_before:
         message = known.get("message", message)
     ready = _condition(owner, Condition.READY, error.reason, message, now, holds=False)
-    answers = spec is not None and memory.published(owner.status, spec) is not None
-    kept = ("configMapName", *_MEMORY) if answers else ("configMapName",)
+    published = memory.published(owner.status, spec) if spec is not None else None
+    kept = ("configMapName", *_MEMORY) if published is not None else ("configMapName",)
+    stale = [c for c in _conditions(owner.status) if c.get("type") == Condition.STALE]
+    if spec is not None and published is not None:
+        stale = [_stale(owner, published, now, holds=published.age_s(now) > spec.max_age_s)]
     return {
         "observedGeneration": owner.generation,
         **{name: owner.status[name] for name in kept if name in owner.status},
-        "conditions": [ready, *(c for c in _conditions(owner.status) if c.get("type") == Condition.STALE)],
+        "conditions": [ready, *stale],
         **_last_refresh(owner, now, refreshed=refreshed and error.reason != Reason.SUSPENDED),
     }
 

@@ -14,7 +14,8 @@ from typing import Any, Final, Protocol
 
 from exchangerates.errors import CredentialsError
 
-PLUGIN_TIMEOUT_S: Final = 60.0
+PLUGIN_TIMEOUT_S: Final = 25.0
+"""Less than a call to the API server may take, which waits for it."""
 RENEW_BEFORE_S: Final = 10.0
 """How long before its end a token is renewed."""
 _TOLD_CHARS: Final = 300
@@ -126,12 +127,14 @@ class ExecPlugin:
             async with asyncio.timeout(PLUGIN_TIMEOUT_S):
                 out, err = await process.communicate()
         except TimeoutError:
-            process.kill()
-            await process.wait()
             raise CredentialsError(
                 f"the credential plugin {command} did not end within {PLUGIN_TIMEOUT_S:.0f} s; try it by hand: it must "
                 "not ask questions"
             ) from None
+        finally:
+            if process.returncode is None:
+                process.kill()  # also where the caller has given up
+                await process.wait()
         if process.returncode != 0:
             said = err.decode(errors="replace").strip()[-_TOLD_CHARS:]
             raise CredentialsError(f"the credential plugin {command} ended with {process.returncode}: {said}")

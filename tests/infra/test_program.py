@@ -7,6 +7,7 @@ import yaml
 from tests.infra.conftest import Program, container, environment, of_kind, recorded
 
 from exchangerates.settings import Settings
+from exchangerates_infra.config_reader import StackConfigError
 from exchangerates_infra.project import ROOT
 from exchangerates_infra.recorder import Recording, record, stack_file_values
 
@@ -84,6 +85,16 @@ def test_outputs_say_what_comes_next(stack: str, recording: Recording) -> None:
     assert "default/exchange-rate-usd" in recording.outputs["exchangeRates"]
     assert recording.outputs["serviceAccount"] == "exchange-rate-operator/exchange-rate-operator"
     assert recording.outputs["image"] == container(recording)["image"]
+
+
+def test_a_kubeconfig_of_one_line_is_no_path_either(program: Program) -> None:
+    """Its content is printed nowhere, and refused where it is not encrypted."""
+    content = '{"apiVersion": "v1", "users": [{"token": "planted"}]}'
+    recording = program(kubeconfig=content, secret=("kubeconfig",))
+    assert "planted" not in json.dumps(recording.outputs)
+    with pytest.raises(StackConfigError, match="its content") as caught:
+        program(kubeconfig=content)
+    assert "planted" not in str(caught.value)
 
 
 def test_commands_lead_to_the_stacks_own_kubeconfig(program: Program) -> None:

@@ -123,6 +123,12 @@ class MemoryCluster:
         metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "generation": 1}
         self._store("rate", self.rates, {"metadata": metadata, "spec": _spec({"currency": "USD", **spec})})
 
+    def edit(self, name: str, **spec: object) -> None:
+        """Change fields of an object's spec as its user."""
+        held = self.rates[ObjectKey("default", name)]
+        metadata = {**held["metadata"], "generation": held["metadata"]["generation"] + 1}
+        self._store("rate", self.rates, {**held, "metadata": metadata, "spec": {**held["spec"], **spec}})
+
     def forge_status(self, name: str, **entry: object) -> None:
         """Write the first entry of an object's status as somebody else."""
         held = self.rates[ObjectKey("default", name)]
@@ -200,8 +206,10 @@ class MemoryCluster:
         self.maps.pop(seen.key, None)
 
     async def patch_status(self, owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
-        self.writes["status"] += 1
         held = self.rates[owner.key]
+        if str(owner.resource_version) != held["metadata"]["resourceVersion"]:
+            raise ApiError(HTTPStatus.CONFLICT, {})
+        self.writes["status"] += 1
         status = {**held.get("status", {}), **patch}
         kept = {name: value for name, value in status.items() if value is not None}
         return ExchangeRate.from_body(self._store("rate", self.rates, {**held, "status": kept}))
@@ -248,9 +256,8 @@ class World:
         defaults = Defaults("EUR", tuple(upstream.name for upstream in upstreams), 3600.0, 168 * 3600.0)
         self.tables = RateTables(sources)
         self.reconciler = Reconciler(self.cluster, self.tables, observed, defaults)
-        self.controller = Controller(
-            self.cluster, self.reconciler, observed, (None,), 600.0, self.now, Metrics(defaults.providers)
-        )
+        self.metrics = Metrics(defaults.providers)
+        self.controller = Controller(self.cluster, self.reconciler, observed, (None,), 600.0, self.now, self.metrics)
         self.cluster.watches = self._show
 
     def now(self) -> dt.datetime:
