@@ -105,7 +105,7 @@ class Cluster:
     ) -> None:
         """Record a transition of an ExchangeRate where `kubectl describe` shows it. The time is RFC 3339."""
         body = {
-            "metadata": {"generateName": f"{owner.key.name[:200]}.", "namespace": owner.key.namespace},
+            "metadata": {"generateName": f"{owner.key.name[:200].rstrip('-.')}.", "namespace": owner.key.namespace},
             "involvedObject": {
                 "apiVersion": EXCHANGE_RATE_API_VERSION,
                 "kind": KIND,

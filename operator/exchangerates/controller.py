@@ -104,6 +104,7 @@ class Controller:
             finally:
                 if self._passes:
                     await asyncio.wait(self._passes, timeout=FINISH_S)
+                self._beats.clear()  # what has ended is no stall
 
     async def _dispatch(self, group: asyncio.TaskGroup) -> None:
         slots = asyncio.Semaphore(WORKERS)
