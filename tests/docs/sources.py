@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -17,9 +17,6 @@ from exchangerates_infra.config_reader import StackConfigError
 from exchangerates_infra.project import ROOT
 from exchangerates_infra.stack_config import StackConfig
 from localcluster.__main__ import command_line_parser
-
-DOCS: Final = (*sorted((ROOT / "docs").glob("*.md")), *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING")))
-"""The pages whose commands and names are looked at; CHANGELOG.md tells of what was, too."""
 
 
 class Metric(NamedTuple):
