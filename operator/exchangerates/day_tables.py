@@ -115,13 +115,15 @@ class DayTables:
         except (FetchError, TimeoutError) as error:
             self._error = error if isinstance(error, FetchError) else FetchError("timed out")
         except Exception:
-            logger.exception("rate provider %s: its answer could not be read", self.name)
+            logger.exception("rate provider %s: its answer could not be read; report this traceback", self.name)
             self._error = FetchError("its answer could not be read")
         else:
             self._error, self._failures = None, 0
             return table
         self._failures += 1
-        logger.warning("rate provider %s: the table of %s: %s", self.name, day, self._error)
+        logger.warning(
+            "rate provider %s: the table of %s: %s; it is tried again by itself", self.name, day, self._error
+        )
         return None
 
 

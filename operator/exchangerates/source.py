@@ -109,7 +109,7 @@ class Source:
             self._told_at = now
             logger.warning(
                 "rate provider %s: its objects want more than maxCallsPerDay (%d); the interval between two calls is "
-                "longer than they ask for",
+                "longer than they ask for; raise maxCallsPerDay, or ask for longer intervals",
                 self.name,
                 self.budget.limit,
             )
@@ -127,7 +127,7 @@ class Source:
         except (FetchError, TimeoutError) as error:
             self._failed(error if isinstance(error, FetchError) else FetchError("timed out"), loop.time())
         except Exception:
-            logger.exception("rate provider %s: its answer could not be read", self.name)
+            logger.exception("rate provider %s: its answer could not be read; report this traceback", self.name)
             self._failed(FetchError("its answer could not be read"), loop.time())
         else:
             if self.error is not None:

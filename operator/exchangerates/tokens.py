@@ -46,7 +46,10 @@ class TokenFile:
         try:
             return self.path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise CredentialsError(f"the token file {self.path} cannot be read: {error.strerror}") from error
+            raise CredentialsError(
+                f"the token file {self.path} cannot be read: {error.strerror}; correct the kubeconfig's "
+                "tokenFile, or the Pod's service account"
+            ) from error
 
     def refused(self) -> None:
         """Do nothing: the next request reads the file again in any case."""
@@ -159,6 +162,7 @@ def _credential(command: str, version: object, out: bytes) -> PluginCredential:
         usable = False
     if found is None or not usable:
         raise CredentialsError(
-            f"the credential plugin {command} did not print an ExecCredential of {version} with a token or certificate"
+            f"the credential plugin {command} did not print an ExecCredential of {version} with a token or "
+            "certificate; correct the kubeconfig's exec"
         )
     return found
