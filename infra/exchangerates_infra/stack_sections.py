@@ -13,13 +13,14 @@ from exchangerates_infra.args import (
 )
 from exchangerates_infra.config_reader import ConfigReader
 from exchangerates_infra.config_section import Section
+from exchangerates_infra.tolerations import check_toleration
 
 SBOM_GENERATOR: Final = "docker/buildkit-syft-scanner:stable-1"
 """What lists an image's contents where the stack names no other: BuildKit's own default."""
 _REPOSITORY: Final = r"(localhost|[a-z0-9\-]+:[0-9]+|[a-z0-9\-]+(\.[a-z0-9\-]+)+(:[0-9]+)?)(/[a-z0-9._\-]+)+"
 """With the registry's host: without one, the built image has no reference by digest."""
+_OF_A_BUILD: Final = ("repository", "tag", "platforms", "builder", "baseImage", "provenance", "sbom")
 _PLATFORM: Final = r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?"
-_TOLERATION_KEYS: Final = {"key", "operator", "value", "effect", "tolerationSeconds"}
 
 
 def image(reader: ConfigReader) -> ImageArgs:
@@ -37,6 +38,9 @@ def image(reader: ConfigReader) -> ImageArgs:
             provenance=section.boolean("provenance", default=False),
             sbom=_sbom(section),
         )
+        for key in _OF_A_BUILD:
+            if args.ref is not None and section.has(key):
+                section.mistake(key, "either ref, an image that is there, or this key, for one that is built")
         for key in ("platforms", "provenance", "sbom"):
             if section.has(key) and getattr(args, key) and args.repository is None and args.ref is None:
                 section.mistake(key, "a repository too: only a pushed image can have it")
@@ -59,6 +63,9 @@ def crd(reader: ConfigReader) -> tuple[CrdArgs, bool]:
         )
         # What a destroy leaves on purpose, the next update takes up again.
         adopt = section.boolean("adopt", default=args.retain)
+        for key in ("protect", "adopt"):
+            if not args.manage and section.is_true(key):
+                section.mistake(key, "it without manage: false, or leave it out: this stack has no CRD then")
     return args, adopt
 
 
@@ -66,9 +73,8 @@ def pod(reader: ConfigReader) -> PodArgs:
     """Read where and how the Pod runs."""
     with Section(reader, "pod") as section:
         tolerations = section.objects("tolerations", "a list of tolerations as in a Pod's spec")
-        for toleration in tolerations:
-            if not toleration.keys() <= _TOLERATION_KEYS:
-                section.mistake("tolerations", f"tolerations with keys of {', '.join(sorted(_TOLERATION_KEYS))}")
+        for index, toleration in enumerate(tolerations):
+            check_toleration(reader, f"pod.tolerations[{index}]", toleration)
         return PodArgs(
             labels=section.labels("labels"),
             node_selector=section.labels("nodeSelector"),

@@ -28,6 +28,9 @@ APPROVE_ANNOTATION: Final = f"{GROUP}/approve"
 PROVIDERS: Final = ("frankfurter", "ecb", "exchangeratesapi", "openexchangerates", "frankfurter-blended")
 """The rate providers, by the names that users write: the CRD's enum and the operator's registry equal it."""
 
+PROVIDERS_WITHOUT_HISTORY: Final = ("exchangeratesapi",)
+"""Those of them that cannot tell the rate of a day that is over."""
+
 
 class Key(StrEnum):
     """The keys of a published ConfigMap's data."""
