@@ -113,9 +113,15 @@ def test_an_update_waits_for_rates_and_rollout_in_prod() -> None:
 
 
 def test_an_update_does_not_wait_for_a_suspended_rate(program: Program) -> None:
-    """It never becomes Ready."""
-    (rate,) = of_kind(program(rates='[{"currency": "USD", "suspend": true}]'), "ExchangeRate")
-    assert "annotations" not in rate.inputs["metadata"]
+    """It never becomes Ready; one beside it that says it is not suspended is waited for."""
+    rates = [{"currency": "USD", "suspend": True}, {"currency": "GBP", "suspend": False}, {"currency": "JPY"}]
+    recording = program(rates=json.dumps(rates), waitForRates="true")
+    awaited = {
+        rate.inputs["spec"]["currency"]: rate.inputs["metadata"].get("annotations")
+        for rate in of_kind(recording, "ExchangeRate")
+    }
+    wait = {"pulumi.com/waitFor": "condition=Ready"}
+    assert awaited == {"USD": None, "GBP": wait, "JPY": wait}
 
 
 def test_local_waits_for_nothing_and_builds_nothing() -> None:
