@@ -99,6 +99,10 @@ class RateTable:
         found = tuple(filter(None, (self.quote(base, currency) for currency in currencies)))
         return found if len(found) == len(currencies) else None
 
+    def missing(self, base: str, currencies: Sequence[str]) -> tuple[str, ...]:
+        """Give those of the base and the currencies that the table does not have."""
+        return tuple(code for code in (base, *currencies) if self._price(code) is None)
+
     def _price(self, currency: str) -> Price | None:
         if currency == self.base and self.prices:
             return Price(_ONE, max(price.date for price in self.prices.values()))

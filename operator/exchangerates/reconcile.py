@@ -129,7 +129,7 @@ class Reconciler:
         if spec is not None and spec.withdraws and not isinstance(error, _HANDS_OFF):
             until_stale_s = await self._withdraw(owner, spec, now)
             again_s = min(filter(None, (again_s, until_stale_s)), default=None)
-        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh)
+        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh, holds=self._holds(owner))
         await self._report(owner, desired, now)
         return Outcome(error.reason, again_s)
 
@@ -153,6 +153,13 @@ class Reconciler:
             # The error that led here stays the one that is told; the next pass tries again.
             logger.warning("ExchangeRate %s: its old rate could not be withdrawn: %s", owner.key, refused)
         return None
+
+    def _holds(self, owner: ExchangeRate) -> str:
+        """Say what the object's ConfigMap holds, by the name that it was published under; empty for no rate."""
+        name = str(owner.status.get("configMapName"))
+        held = self._observed.config_maps.get(ObjectKey(owner.key.namespace, name))
+        rate = configmap.written_rate(held.data) if held is not None and held.owner_uid == owner.uid else ""
+        return f"ConfigMap {name} holds {rate}" if rate else ""
 
     def _written(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> Mapping[str, str]:
         """Give the data of the object's own ConfigMap, empty where there is none."""

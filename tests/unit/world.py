@@ -159,8 +159,15 @@ class MemoryCluster:
 
     def ready(self, name: str) -> str:
         """Give the reason of an object's Ready condition, empty where there is none."""
+        return self._ready(name, "reason")
+
+    def message(self, name: str) -> str:
+        """Give the message of an object's Ready condition, empty where there is none."""
+        return self._ready(name, "message")
+
+    def _ready(self, name: str, part: str) -> str:
         conditions = self.rates[ObjectKey("default", name)].get("status", {}).get("conditions", ())
-        return str(next((found["reason"] for found in conditions if found["type"] == "Ready"), ""))
+        return str(next((found[part] for found in conditions if found["type"] == "Ready"), ""))
 
     def _store(self, kind: str, kept: dict[ObjectKey, dict[str, Any]], body: dict[str, Any]) -> dict[str, Any]:
         body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(next(self._versions))}}
