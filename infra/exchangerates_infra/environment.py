@@ -35,6 +35,7 @@ def _settings(args: OperatorArgs) -> dict[str, str]:
     intervals, urls, calls = args.min_fetch_intervals, args.provider_urls, args.max_calls_per_day
     values = {
         Env.BASE: args.base_currency,
+        Env.DEPLOYMENT: f"{args.namespace}/{OPERATOR}",
         Env.LOG_LEVEL: args.log_level,
         Env.MAX_AGE: args.max_age,
         Env.MAX_CALLS_PER_DAY: ",".join(f"{name}={calls[name]}" for name in sorted(calls)),

@@ -52,6 +52,8 @@ class Source:
     _next_call: float = -math.inf
     _next_patient_call: float = -math.inf
     _under_way: asyncio.Task[None] | None = field(default=None, repr=False)
+    announce: Callable[[str, str], None] = lambda *_: None
+    """Hears once a day that the budget keeps somebody waiting: the provider, and the text."""
     lengthened: bool = False
     """Whether the budget keeps somebody waiting who wanted a call sooner, since the last call."""
     _told_at: float = -math.inf
@@ -107,12 +109,12 @@ class Source:
         now = asyncio.get_running_loop().time()
         if wanted and self.budget is not None and now >= self._told_at + DAY_S:
             self._told_at = now
-            logger.warning(
-                "rate provider %s: its objects want more than maxCallsPerDay (%d); the interval between two calls is "
-                "longer than they ask for",
-                self.name,
-                self.budget.limit,
+            text = (
+                f"rate provider {self.name}: its objects want more than maxCallsPerDay ({self.budget.limit}); the "
+                "interval between two calls is longer than they ask for"
             )
+            logger.warning("%s", text)
+            self.announce(self.name, text)
         self.lengthened = self.lengthened or wanted
 
     async def _call(self) -> None:

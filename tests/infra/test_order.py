@@ -33,10 +33,10 @@ def test_each_resource_is_created_after_what_it_needs(program: Program, watched:
     recording = everything(program, watchNamespaces=watched)
     (deployment,) = of_kind(recording, "Deployment")
     (namespace,) = of_kind(recording, "Namespace")
-    kinds = ["CustomResourceDefinition", "Secret", "NetworkPolicy", "RoleBinding" if watched else "ClusterRoleBinding"]
+    kinds = ["CustomResourceDefinition", "Secret", "NetworkPolicy", "RoleBinding", "ClusterRoleBinding"]
     needed = {found.urn for kind in kinds for found in of_kind(recording, kind)}
     needed |= {found.urn for found in of_kind(recording, "ConfigMap") if found.name.endswith("-ca")}
-    assert len(needed) == (6 if watched else 5)
+    assert len(needed) == (7 if watched else 6)
     assert needed | {namespace.urn} <= set(deployment.depends_on)
     for rate in of_kind(recording, "ExchangeRate"):
         assert needed | {deployment.urn} <= set(rate.depends_on)
@@ -56,7 +56,7 @@ def test_destroying_takes_the_rates_first_and_the_namespace_last(program: Progra
     deployment = gone.index("Deployment")
     assert rates == list(range(len(rates)))
     assert deployment == len(rates)
-    for kind in ("CustomResourceDefinition", "ClusterRoleBinding", "Secret", "NetworkPolicy"):
+    for kind in ("CustomResourceDefinition", "ClusterRoleBinding", "RoleBinding", "Secret", "NetworkPolicy"):
         assert gone.index(kind) > deployment
     for kind in ("Deployment", "Secret", "Service", "ServiceAccount", "ConfigMap", "ServiceMonitor"):
         assert max(position for position, found in enumerate(gone) if found == kind) < gone.index("Namespace")

@@ -24,6 +24,8 @@ def test_every_stack_provisions_the_whole_operator(recording: Recording) -> None
         "Deployment",
         "ExchangeRate",
         "Namespace",
+        "Role",
+        "RoleBinding",
         "Service",
         "ServiceAccount",
     }
@@ -155,10 +157,11 @@ def test_stack_config_drives_the_rates(program: Program) -> None:
 
 
 def test_watched_namespaces_get_roles_and_the_cluster_gets_none(program: Program) -> None:
-    """An operator for some namespaces has no rights elsewhere."""
+    """An operator for some namespaces has no rights elsewhere, but for what it tells of itself in its own."""
     recording = program(watchNamespaces='["shop", "default"]')
-    assert {role.inputs["metadata"]["namespace"] for role in of_kind(recording, "Role")} == {"shop", "default"}
-    assert len(of_kind(recording, "RoleBinding")) == 2
+    own = "exchange-rate-operator"
+    assert {role.inputs["metadata"]["namespace"] for role in of_kind(recording, "Role")} == {"shop", "default", own}
+    assert len(of_kind(recording, "RoleBinding")) == 3
     assert of_kind(recording, "ClusterRoleBinding") == []
     assert environment(recording)["EXCHANGERATES_WATCH_NAMESPACES"] == "shop,default"
 
@@ -178,6 +181,31 @@ def test_rights_name_what_they_grant(recording: Recording) -> None:
     }
     assert {resource for resource, _ in rights} == {"exchangerates", "exchangerates/status", "configmaps", "events"}
     assert ("exchangerates", "update") not in rights
+
+
+def test_the_operators_own_namespace_may_be_watched_too(program: Program) -> None:
+    """Its rights there for ExchangeRates and those for itself are two roles, and the account has both."""
+    recording = program(watchNamespaces='["exchange-rate-operator", "own"]', rates="[]")
+    roles = [
+        (role.inputs["metadata"]["namespace"], role.inputs["metadata"]["name"]) for role in of_kind(recording, "Role")
+    ]
+    assert len(set(roles)) == len(roles) == 3
+    bound = [
+        (found.inputs["metadata"]["namespace"], found.inputs["roleRef"]["name"])
+        for found in of_kind(recording, "RoleBinding")
+    ]
+    assert sorted(bound) == sorted(roles)
+
+
+def test_the_operator_sees_no_deployment_but_its_own(recording: Recording) -> None:
+    """It is told which one it is, and may read just that one."""
+    (own,) = of_kind(recording, "Role")
+    (deployment,) = of_kind(recording, "Deployment")
+    metadata = deployment.inputs["metadata"]
+    (rule,) = [rule for rule in own.inputs["rules"] if rule["resources"] == ["deployments"]]
+    assert (rule["resourceNames"], rule["verbs"], rule["apiGroups"]) == ([metadata["name"]], ["get"], ["apps"])
+    assert own.inputs["metadata"]["namespace"] == metadata["namespace"]
+    assert Settings.from_environment(environment(recording)).deployment == (metadata["namespace"], metadata["name"])
 
 
 def test_a_stack_without_the_crd_leaves_it_to_another(program: Program) -> None:

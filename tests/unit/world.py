@@ -241,6 +241,7 @@ class World:
         monkeypatch.setattr(threads, "in_thread", _at_once)
         self._start = start
         self.cluster = MemoryCluster()
+        self.announced: list[tuple[str, str]] = []
         self._upstreams = upstreams
         self._work: asyncio.Task[None]
         self._begin()
@@ -256,6 +257,7 @@ class World:
                 lambda *_: None,
                 history=_history(upstream),
                 budget=Budget(upstream.limit) if upstream.limit else None,
+                announce=lambda *told: self.announced.append(told),
             )
             for upstream in upstreams
         ]
