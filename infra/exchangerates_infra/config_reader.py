@@ -66,6 +66,13 @@ class ConfigReader:
         """Give a text; an empty one means the default."""
         return str(self._values.get(key) or default)
 
+    def encrypted(self, key: str, secrets: Collection[str]) -> str:
+        """Give a text that has to be one of the secrets; it is in no message."""
+        value = self.text(key, "")
+        if value and key not in secrets:
+            self.mistake(key, "(in plain text)", "it encrypted, with `pulumi config set --secret`, and replace it")
+        return value
+
     def boolean(self, key: str, *, default: bool) -> bool:
         """Give a boolean."""
         return self.choice(key, str(default).lower(), ("true", "false")) == "true"

@@ -37,6 +37,11 @@ class Section:
         """Tell whether the key has a value."""
         return self._values.get(key) not in (None, "", [], {})
 
+    def given(self, key: str) -> object:
+        """Give a value as it stands there, or None."""
+        self._known.append(key)
+        return self._values.get(key)
+
     def mistake(self, key: str, write: str, shown: str | None = None) -> None:
         """Note a mistake of one key; `shown` stands for a value that nobody may read."""
         self._reader.mistake(f"{self._key}.{key}", shown or self._values.get(key), write)

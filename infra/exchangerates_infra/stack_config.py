@@ -26,7 +26,7 @@ KEYS: Final = frozenset(
         *("kubeContext", "kubeconfig", "namespace", "baseCurrency", "providers", "refreshInterval", "maxAge"),
         *("minFetchIntervals", "providerUrls", "watchNamespaces", "rates", "waitForRates", "waitForRollout", "image"),
         *("logLevel", "crd", "pod", "proxy", "caBundle", "networkPolicy", "monitoring"),
-        *("maxCallsPerDay", *(f"{provider}Key" for provider in API_KEYS)),
+        *("createNamespace", "proxyCredentials", "maxCallsPerDay", *(f"{provider}Key" for provider in API_KEYS)),
     }
 )
 _CLUSTERS_OWN: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -96,17 +96,13 @@ def _namespace(reader: ConfigReader) -> str:
     return value
 
 
-def _api_key(
-    reader: ConfigReader, provider: str, providers: Sequence[str], secrets: AbstractSet[str]
-) -> pulumi.Input[str] | None:
-    """Give a rate provider's API key as a secret, or None where it is not needed. Its value is in no message."""
+def _api_key(reader: ConfigReader, provider: str, providers: Sequence[str], secrets: AbstractSet[str]) -> str | None:
+    """Give a rate provider's API key, or None where it is not needed. Its value is in no message."""
     name, needed = f"{provider}Key", provider in providers
-    key = reader.text(name, "")
-    if key and name not in secrets:
-        reader.mistake(name, "(in plain text)", "it encrypted, with `pulumi config set --secret`, and replace the key")
+    key = reader.encrypted(name, secrets)
     if needed and not key:
         reader.mistake(name, "", f"the key with `pulumi config set --secret`: {provider} is one of the providers")
-    return pulumi.Output.secret(key) if needed and key else None
+    return key if needed and key else None
 
 
 def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> pulumi.Input[str] | None:
@@ -133,6 +129,7 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
     providers = reader.choices("providers", ["frankfurter", "ecb"], PROVIDERS)
     return OperatorArgs(
         namespace=_namespace(reader),
+        create_namespace=reader.boolean("createNamespace", default=True),
         base_currency=reader.field("baseCurrency", "base", "EUR"),
         providers=tuple(providers),
         refresh_interval=reader.field("refreshInterval", "refreshInterval", "1h"),
@@ -150,7 +147,7 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
         image=stack_sections.image(reader),
         crd=crd,
         pod=stack_sections.pod(reader),
-        egress=stack_sections.egress(reader),
+        egress=stack_sections.egress(reader, secrets),
         network_policy=stack_sections.network_policy(reader),
         monitoring=stack_sections.monitoring(reader),
         kubectl=_kubectl(reader, context, encrypted="kubeconfig" in secrets),

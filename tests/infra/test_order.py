@@ -12,6 +12,7 @@ EVERYTHING = {
     "providers": ["exchangeratesapi", "ecb"],
     "exchangeratesapiKey": "planted-key",
     "proxy": {"https": "http://proxy.example.com:3128"},
+    "proxyCredentials": "me:planted-key",
     "caBundle": "-----BEGIN CERTIFICATE-----",
     "networkPolicy": {"enabled": True},
     "monitoring": {"enabled": True},
@@ -24,7 +25,7 @@ def everything(program: Program, **more: object) -> Recording:
     values = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in {**EVERYTHING, **more}.items()
     }
-    return program(secret=("exchangeratesapiKey",), **values)
+    return program(secret=("exchangeratesapiKey", "proxyCredentials"), **values)
 
 
 @pytest.mark.parametrize("watched", [[], ["default", "shop"]], ids=["in the whole cluster", "in some namespaces"])
@@ -91,6 +92,7 @@ def test_nothing_of_this_machine_is_registered(program: Program) -> None:
         pytest.param("refreshInterval", "2h", {"Deployment"}, id="the refresh interval"),
         pytest.param("pod", '{"labels": {"team": "payments"}}', {"Deployment"}, id="labels"),
         pytest.param("exchangeratesapiKey", "planted-key-2", {"Deployment", "Secret"}, id="the key"),
+        pytest.param("proxyCredentials", "me:planted-key-2", {"Deployment", "Secret"}, id="the proxy's password"),
         pytest.param("caBundle", "-----BEGIN CERTIFICATE----- 2", {"Deployment", "ConfigMap"}, id="the authorities"),
         pytest.param("networkPolicy", '{"enabled": true, "apiServerPorts": [8443]}', {"NetworkPolicy"}, id="a port"),
         pytest.param("rates", '[{"currency": "CHF"}]', {"ExchangeRate"}, id="the rates"),

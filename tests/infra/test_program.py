@@ -166,6 +166,15 @@ def test_watched_namespaces_get_roles_and_the_cluster_gets_none(program: Program
     assert environment(recording)["EXCHANGERATES_WATCH_NAMESPACES"] == "shop,default"
 
 
+def test_a_namespace_that_is_there_is_used_and_left(program: Program) -> None:
+    """Everything else is the same, in its order, and a destroy leaves the namespace."""
+    ours, theirs = program(namespace="rates"), program(namespace="rates", createNamespace="false")
+    assert of_kind(theirs, "Namespace") == []
+    assert [found for found in ours.manifests() if found["kind"] != "Namespace"] == theirs.manifests()
+    assert theirs.outputs == ours.outputs
+    assert theirs.outputs["namespace"] == "rates"
+
+
 def test_rights_name_what_they_grant(recording: Recording) -> None:
     """No wildcard, and no verb on a kind that the operator has no business with."""
     for role in of_kind(recording, "ClusterRole"):

@@ -92,8 +92,11 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("pod", '{"priorityClassName": "High!"}', "the name of a PriorityClass", id="priority class"),
         pytest.param("proxy", '{"https": "proxy:3128"}', "such as http://proxy", id="proxy without a scheme"),
         pytest.param(
-            "proxy", '{"https": "http://me:planted-key@proxy:1"}', "without a password", id="proxy's password"
+            *("proxy", '{"https": "http://me:planted-key@proxy:1"}', "--secret proxyCredentials user:password"),
+            id="proxy's password",
         ),
+        pytest.param("proxy", '{"https": "me:planted-key@proxy"}', "the address alone", id="a password and no scheme"),
+        pytest.param("proxyCredentials", "me:planted-key", "--secret", id="credentials in plain text"),
         pytest.param("proxy", '{"exceptions": "a,b"}', "a list of hosts", id="exceptions"),
         pytest.param("caBundle", "/etc/ca.crt", "PEM", id="bundle"),
         pytest.param("networkPolicy", '{"apiServerPorts": [0]}', "a list of ports", id="port"),
@@ -164,6 +167,34 @@ def test_a_provider_that_needs_a_key_asks_for_it() -> None:
     """The stack file says how to set it."""
     with pytest.raises(StackConfigError, match="exchangeratesapiKey: '': write the key with `pulumi config set --sec"):
         StackConfig.parse(GOOD | {"providers": '["exchangeratesapi"]'})
+
+
+@pytest.mark.parametrize(
+    ("values", "secret", "told"),
+    [
+        pytest.param(
+            {"proxy": '{"https": "http://planted-key:x@proxy:1"}'}, "proxy", "the addresses in plain text", id="proxy"
+        ),
+        pytest.param(
+            {"proxyCredentials": "me:planted-key"}, "proxyCredentials", "proxy.https or proxy.http", id="alone"
+        ),
+        *(
+            pytest.param(
+                {"proxyCredentials": wrong, "proxy": '{"https": "http://proxy:1"}'},
+                *("proxyCredentials", "user:password as in an address, an @ as %40"),
+                id=wrong.replace("planted-key", "password"),
+            )
+            for wrong in ("planted-key", "me:planted-key@proxy", "me:planted-key ", "http://me:planted-key")
+        ),
+    ],
+)
+def test_what_is_encrypted_is_in_no_message(values: dict[str, str], secret: str, told: str) -> None:
+    """What to write is told all the same."""
+    with pytest.raises(StackConfigError) as caught:
+        StackConfig.parse(GOOD | values, {secret})
+    assert f"{PROJECT}:{secret}: " in str(caught.value)
+    assert told in str(caught.value)
+    assert "planted-key" not in str(caught.value)
 
 
 def test_an_unknown_key_brings_the_nearest_known_one() -> None:
