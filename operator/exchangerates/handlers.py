@@ -15,6 +15,7 @@ from exchangerates import credentials
 from exchangerates.api import FIELD_MANAGER, GROUP, MANAGED_BY_LABEL, PLURAL, VERSION
 from exchangerates.cluster import Cluster
 from exchangerates.controller import Controller
+from exchangerates.diffbase import NoDiffBase
 from exchangerates.errors import CredentialsError
 from exchangerates.session import open_session
 
@@ -106,6 +107,9 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.watching.chunk_size = 500
     settings.watching.label_selectors["configmaps"] = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
+    settings.persistence.diffbase_storage = NoDiffBase()
+    # A task for each object that showed something lately: at a start with many objects they were most of the memory.
+    settings.queueing.idle_timeout = 0.1
     settings.queueing.exit_timeout = 0.1
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 10.0

@@ -3,6 +3,7 @@
 
 import asyncio
 import datetime as dt
+import json
 import selectors
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -171,6 +172,7 @@ class MemoryCluster:
 
     def _store(self, kind: str, kept: dict[ObjectKey, dict[str, Any]], body: dict[str, Any]) -> dict[str, Any]:
         body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(next(self._versions))}}
+        body = json.loads(json.dumps(body))  # as it comes over the wire
         kept[ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"])] = body
         asyncio.get_running_loop().call_soon(self.watches, kind, "MODIFIED", body)
         return body
