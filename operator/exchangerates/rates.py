@@ -100,8 +100,10 @@ class RateTable:
         return found if len(found) == len(currencies) else None
 
     def missing(self, base: str, currencies: Sequence[str]) -> tuple[str, ...]:
-        """Give those of the base and the currencies that the table does not have."""
-        return tuple(code for code in (base, *currencies) if self._price(code) is None)
+        """Give the codes for which there are no rates: those that the table does not have, the base among them."""
+        if self._price(base) is None:
+            return tuple(code for code in (base, *currencies) if self._price(code) is None)
+        return tuple(currency for currency in currencies if self.quote(base, currency) is None)
 
     def _price(self, currency: str) -> Price | None:
         if currency == self.base and self.prices:
