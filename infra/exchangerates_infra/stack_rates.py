@@ -96,6 +96,8 @@ def _check_target(reader: ConfigReader, key: str, target: object) -> None:
     if not isinstance(target, dict):
         return
     name, labels, annotations = (target.get(field) for field in ("name", "labels", "annotations"))
+    if (entry := str(target.get("key", ""))) == "." or entry.startswith(".."):
+        reader.mistake(f"{key}.key", entry, "a key that is not '.' and does not begin with '..'")
     if name is not None and not reader.told(f"{key}.name") and not names.is_object_name(name):
         reader.mistake(f"{key}.name", name, names.OBJECT_NAME)
     if isinstance(labels, dict) and not reader.told(f"{key}.labels"):

@@ -58,7 +58,9 @@ def answer(client: Client, case: Refused) -> int:
     body: dict[str, object] = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
     path = f"/apis/{API_VERSION}/namespaces/default/exchangerates"
     if case.config_map:
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**metadata, **spec["target"]}}
+        parts = dict(spec["target"])
+        data = {parts.pop("key", "rate"): "1"}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**metadata, **parts}, "data": data}
         path = "/api/v1/namespaces/default/configmaps"
     try:
         client.request("POST", path, body, params={"dryRun": "All", "fieldValidation": "Strict"})

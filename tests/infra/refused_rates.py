@@ -92,6 +92,10 @@ REFUSED: Final = {
     "a ConfigMap's name with two dots": Refused(
         _target(name="a..b"), "target.name", "lower-case letters", config_map=True
     ),
+    "a dot as the key": Refused(_target(key="."), "target.key", "a key that is not '.'", config_map=True),
+    "a key that begins with two dots": Refused(
+        _target(key="..a"), "target.key", "not begin with '..'", config_map=True
+    ),
     "a label with a space": Refused(
         _target(labels={"team": "a b"}), "target.labels.team", "at most 63", config_map=True
     ),
