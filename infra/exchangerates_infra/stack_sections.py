@@ -75,7 +75,9 @@ def crd(reader: ConfigReader) -> tuple[CrdArgs, bool]:
 def pod(reader: ConfigReader) -> PodArgs:
     """Read where and how the Pod runs."""
     with Section(reader, "pod") as section:
-        tolerations = section.objects("tolerations", "a list of tolerations as in a Pod's spec")
+        given = section.objects("tolerations", "a list of tolerations as in a Pod's spec")
+        # Without what is empty: the API server would drop it, and each preview would show it anew.
+        tolerations = tuple({key: value for key, value in found.items() if value not in (None, "")} for found in given)
         for index, toleration in enumerate(tolerations):
             check_toleration(reader, f"pod.tolerations[{index}]", toleration)
         return PodArgs(

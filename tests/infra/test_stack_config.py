@@ -154,8 +154,10 @@ def test_a_mistake_names_its_key_and_what_to_write(key: str, value: str, told: s
 )
 def test_a_bad_toleration_is_told(toleration: dict[str, object], path: str, told: str) -> None:
     """The API server would refuse the Deployment, after half of the stack was made."""
-    good = [{"operator": "Exists"}, {"key": "a.io/b", "value": "c", "effect": "NoExecute", "tolerationSeconds": 5}]
-    StackConfig.parse(GOOD | {"pod": json.dumps({"tolerations": good})})
+    good = [{"operator": "Exists"}, {"key": "a.io/b", "value": "c", "effect": "NoExecute", "tolerationSeconds": 0}]
+    empty = {"operator": "Exists", "key": "", "value": None, "effect": ""}
+    parsed = StackConfig.parse(GOOD | {"pod": json.dumps({"tolerations": [*good, empty]})})
+    assert parsed.operator.pod.tolerations == (*good, {"operator": "Exists"})
     with pytest.raises(StackConfigError) as caught:
         StackConfig.parse(GOOD | {"pod": json.dumps({"tolerations": [*good, toleration]})})
     (line,) = str(caught.value).splitlines()[1:]
