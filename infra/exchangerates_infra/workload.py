@@ -48,7 +48,7 @@ def secret(name: str, args: OperatorArgs, opts: pulumi.ResourceOptions) -> Secre
     """Register the Secret with the API keys and the proxies' credentials."""
     metadata = ObjectMetaArgs(name=OPERATOR, namespace=args.namespace)
     entries = dict(secrets(args).values())  # the resource makes them secret in the state
-    return Secret(f"{name}-secret", metadata=metadata, string_data=entries, opts=opts)
+    return Secret(f"{name}-api-key", metadata=metadata, string_data=entries, opts=opts)
 
 
 def ca_config_map(name: str, namespace: str, ca_bundle: str, opts: pulumi.ResourceOptions) -> ConfigMap:

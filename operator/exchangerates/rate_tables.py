@@ -101,7 +101,7 @@ class RateTables:
         for source in self._sources.values():
             if source.budget is not None:
                 used = source.budget.used(now)
-                found[source.name] = (used, source.budget.limit - used, source.lengthened)
+                found[source.name] = (used, source.budget.limit - used, source.budget.lengthened)
         return found
 
     def quote_on(self, spec: ExchangeRateSpec, date: dt.date) -> tuple[Quote, ...]:
@@ -130,6 +130,8 @@ class RateTables:
             except FetchError as error:
                 failed[source.name] = error
                 wait_s = min(wait_s, history.wait_s())
+                if isinstance(error, OutOfBudget):
+                    source.note_lengthened()
                 continue
             if quotes := table.quotes(spec.base, spec.currencies):
                 return quotes

@@ -5,7 +5,7 @@ import datetime as dt
 import logging
 
 import pytest
-from tests.unit.world import Upstream, World, clock, run_fast
+from tests.unit.world import Archive, Upstream, World, clock, run_fast
 
 from exchangerates.announcer import Announcer
 from exchangerates.api import Reason
@@ -92,5 +92,24 @@ def test_a_lengthened_interval_is_announced_once_a_day(monkeypatch: pytest.Monke
         await asyncio.sleep(3 * 24 * 3600.0 - 60.0)
         assert [provider for provider, _ in world.announced] == ["ecb"] * 3
         assert "maxCallsPerDay (6)" in world.announced[0][1]
+
+    world.run(story())
+
+
+def test_days_that_wait_for_a_call_are_announced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share the budget; when the last of them has its rate, nobody waits any more."""
+    archive = Archive("ecb", dt.date(2026, 10, 30), USD="1.1")
+    archive.limit = 2
+    world = World(monkeypatch, NOON, archive)
+
+    async def story() -> None:
+        for day in (3, 4, 5):
+            world.cluster.add(f"day-{day}", date=f"2024-06-0{day}")
+        await asyncio.sleep(3600.0)
+        assert [provider for provider, _ in world.announced] == ["ecb"]
+        assert world.tables.budgets() == {"ecb": (2, 0, True)}
+        await asyncio.sleep(25 * 3600.0)
+        assert {world.cluster.ready(f"day-{day}") for day in (3, 4, 5)} == {"Published"}
+        assert world.tables.budgets() == {"ecb": (1, 1, False)}
 
     world.run(story())

@@ -251,14 +251,15 @@ class World:
     def _begin(self) -> None:
         """Make an operator that remembers nothing."""
         upstreams = self._upstreams
+        budgets = {upstream.name: Budget(upstream.limit) if upstream.limit else None for upstream in upstreams}
         sources = [
             Source(
                 upstream.name,
                 upstream.fetch,
                 20.0,
                 lambda *_: None,
-                history=_history(upstream),
-                budget=Budget(upstream.limit) if upstream.limit else None,
+                history=_history(upstream, budgets[upstream.name]),
+                budget=budgets[upstream.name],
                 announce=lambda *told: self.announced.append(told),
             )
             for upstream in upstreams
@@ -311,9 +312,9 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
     return call()
 
 
-def _history(upstream: Upstream) -> DayTables | None:
+def _history(upstream: Upstream, budget: Budget | None) -> DayTables | None:
     if isinstance(upstream, Archive):
-        return DayTables(upstream.name, upstream.fetch_day, lambda *_: None)
+        return DayTables(upstream.name, upstream.fetch_day, lambda *_: None, budget)
     return None
 
 
