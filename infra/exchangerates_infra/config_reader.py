@@ -47,7 +47,10 @@ class ConfigReader:
             self.unknown(key, known)
 
     def unknown(self, path: str, known: Collection[str]) -> None:
-        """Note a key that nobody knows by its whole path, with the most similar known one, or with all of them."""
+        """Note a key that nobody knows by its whole path, with the most similar known one, or with all of them.
+
+        Its value is not told: nobody knows whether it is a secret.
+        """
         near = difflib.get_close_matches(path.rpartition(".")[2], known, 1)
         meant = f"did you mean {near[0]}?" if near else f"write one of {', '.join(known)}"
         self._mistakes[f"{PROJECT}:{path}: there is no such key; {meant}"] = None

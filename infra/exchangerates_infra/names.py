@@ -13,7 +13,7 @@ _MAX_SUBDOMAIN_CHARS: Final = 253
 NAMESPACE: Final = "a namespace's name: lower-case letters, digits and '-', at most 63"
 OBJECT_NAME: Final = "a name of lower-case letters, digits, '-' and '.', such as exchange-rate-usd"
 KEY: Final = "a key of at most 63 letters, digits, '-', '_' and '.', such as team or example.com/team"
-LABEL_VALUE: Final = "a text of at most 63 letters, digits, '-', '_' and '.'; a number or true in quotes"
+LABEL_VALUE: Final = "a text (in quotes) of at most 63 letters, digits, '-', '_' and '.', the first two at both ends"
 """What to write where one of the rules below is broken."""
 
 

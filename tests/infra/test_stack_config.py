@@ -143,8 +143,8 @@ def test_a_mistake_names_its_key_and_what_to_write(key: str, value: str, told: s
         pytest.param({"key": "x", "effect": "NoRun"}, "effect", "one of NoSchedule, Prefer", id="effect"),
         pytest.param({"effect": "NoExecute"}, "key", "operator: Exists alone", id="no key"),
         pytest.param({"key": "a b", "operator": "Exists"}, "key", "a key of at most 63", id="key"),
-        pytest.param({"key": "x", "value": "a b"}, "value", "a text of at most 63", id="value"),
-        pytest.param({"key": "x", "value": True}, "value", "true in quotes", id="value as a boolean"),
+        pytest.param({"key": "x", "value": "a b"}, "value", "a text (in quotes)", id="value"),
+        pytest.param({"key": "x", "value": True}, "value", "a text (in quotes)", id="value as a boolean"),
         pytest.param({"key": "x", "operator": "Exists", "value": "y"}, "value", "no value", id="value of Exists"),
         pytest.param({"key": "x", "tolerationSeconds": 5}, "tolerationSeconds", "effect: NoExecute", id="seconds"),
         pytest.param(
