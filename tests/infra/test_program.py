@@ -156,16 +156,6 @@ def test_stack_config_drives_the_rates(program: Program) -> None:
     }
 
 
-def test_watched_namespaces_get_roles_and_the_cluster_gets_none(program: Program) -> None:
-    """An operator for some namespaces has no rights elsewhere, but for what it tells of itself in its own."""
-    recording = program(watchNamespaces='["shop", "default"]')
-    own = "exchange-rate-operator"
-    assert {role.inputs["metadata"]["namespace"] for role in of_kind(recording, "Role")} == {"shop", "default", own}
-    assert len(of_kind(recording, "RoleBinding")) == 3
-    assert of_kind(recording, "ClusterRoleBinding") == []
-    assert environment(recording)["EXCHANGERATES_WATCH_NAMESPACES"] == "shop,default"
-
-
 def test_a_namespace_that_is_there_is_used_and_left(program: Program) -> None:
     """Everything else is the same, in its order, and a destroy leaves the namespace."""
     ours, theirs = program(namespace="rates"), program(namespace="rates", createNamespace="false")
@@ -173,48 +163,6 @@ def test_a_namespace_that_is_there_is_used_and_left(program: Program) -> None:
     assert [found for found in ours.manifests() if found["kind"] != "Namespace"] == theirs.manifests()
     assert theirs.outputs == ours.outputs
     assert theirs.outputs["namespace"] == "rates"
-
-
-def test_rights_name_what_they_grant(recording: Recording) -> None:
-    """No wildcard, and no verb on a kind that the operator has no business with."""
-    for role in of_kind(recording, "ClusterRole"):
-        for rule in role.inputs["rules"]:
-            assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
-    rights = {
-        (resource, verb)
-        for role in of_kind(recording, "ClusterRole")
-        if role.name.endswith("-rights")
-        for rule in role.inputs["rules"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-    assert {resource for resource, _ in rights} == {"exchangerates", "exchangerates/status", "configmaps", "events"}
-    assert ("exchangerates", "update") not in rights
-
-
-def test_the_operators_own_namespace_may_be_watched_too(program: Program) -> None:
-    """Its rights there for ExchangeRates and those for itself are two roles, and the account has both."""
-    recording = program(watchNamespaces='["exchange-rate-operator", "own"]', rates="[]")
-    roles = [
-        (role.inputs["metadata"]["namespace"], role.inputs["metadata"]["name"]) for role in of_kind(recording, "Role")
-    ]
-    assert len(set(roles)) == len(roles) == 3
-    bound = [
-        (found.inputs["metadata"]["namespace"], found.inputs["roleRef"]["name"])
-        for found in of_kind(recording, "RoleBinding")
-    ]
-    assert sorted(bound) == sorted(roles)
-
-
-def test_the_operator_sees_no_deployment_but_its_own(recording: Recording) -> None:
-    """It is told which one it is, and may read just that one."""
-    (own,) = of_kind(recording, "Role")
-    (deployment,) = of_kind(recording, "Deployment")
-    metadata = deployment.inputs["metadata"]
-    (rule,) = [rule for rule in own.inputs["rules"] if rule["resources"] == ["deployments"]]
-    assert (rule["resourceNames"], rule["verbs"], rule["apiGroups"]) == ([metadata["name"]], ["get"], ["apps"])
-    assert own.inputs["metadata"]["namespace"] == metadata["namespace"]
-    assert Settings.from_environment(environment(recording)).deployment == (metadata["namespace"], metadata["name"])
 
 
 def test_a_stack_without_the_crd_leaves_it_to_another(program: Program) -> None:
