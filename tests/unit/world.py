@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from exchangerates import threads
-from exchangerates.api import Reason
+from exchangerates.api import KIND, Reason
 from exchangerates.budget import Budget
 from exchangerates.controller import Controller
 from exchangerates.day_tables import DayTables
@@ -285,7 +285,8 @@ class World:
 
     def _show(self, kind: str, event: str, body: dict[str, Any]) -> None:
         watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
-        watch(event, body)
+        if self.controller.is_news(KIND if kind == "rate" else "ConfigMap", event, body):
+            watch(event, body)
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Run the operator beside a story; the end of the story is its own."""
