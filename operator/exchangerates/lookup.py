@@ -94,8 +94,8 @@ class Lookup:
         return Found(decided, fetched.usable_s)
 
     def _published(self) -> Publication | None:
-        """Give what is published; nobody quotes further ahead than tomorrow: then somebody else has written it."""
-        published = memory.published(self.owner.status, self.spec)
+        """Give what is published; nobody quotes further ahead than tomorrow: that was written while nobody looked."""
+        published = memory.published(self.owner.remembered, self.spec)
         tomorrow = self.now.date() + dt.timedelta(days=1)
         return published if published is None or published.date <= tomorrow else None
 

@@ -6,7 +6,7 @@ resource version counts (they are comparable numbers: Kubernetes promises it sin
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from exchangerates.api import APPROVE_ANNOTATION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION
@@ -39,7 +39,8 @@ class ExchangeRate:
 
     Attributes:
         spec: As stored, not validated.
-        status: As stored, not validated.
+        status: As stored, not validated; anybody may have written it.
+        written: The status that the operator itself wrote last, or saw first; None where it still is `status`.
         deleting: Whether it has a deletion timestamp.
         refresh_request: The value of its refresh annotation, cut to `MAX_REQUEST_CHARS`, or None.
         approval: The value of its approve annotation, or None.
@@ -54,6 +55,12 @@ class ExchangeRate:
     status: Mapping[str, Any]
     refresh_request: str | None = None
     approval: str | None = None
+    written: Mapping[str, Any] | None = None
+
+    @property
+    def remembered(self) -> Mapping[str, Any]:
+        """The status that the operator takes for its memory: what it wrote last, or found when it first looked."""
+        return self.status if self.written is None else self.written
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ExchangeRate":
@@ -124,6 +131,10 @@ class ConfigMap:
         )
 
 
+def _with_memory(seen: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
+    return replace(seen, written=None if seen.status == status else status)
+
+
 def _shared(value: T, usual: T) -> T:
     """Give the one usual value in place of its equals: ten thousand ConfigMaps have the same label."""
     return usual if value == usual else value
@@ -153,8 +164,17 @@ class Observed:
         known = self.exchange_rates.get(seen.key)
         if known is not None and seen.resource_version <= known.resource_version:
             return False
+        if known is not None and known.uid == seen.uid:
+            seen = _with_memory(seen, known.remembered)
         self.exchange_rates[seen.key] = seen
         return True
+
+    def note_status(self, written: ExchangeRate) -> None:
+        """Take up an ExchangeRate whose status the operator has written, unless it is gone meanwhile."""
+        known = self.exchange_rates.get(written.key)
+        if known is not None and known.uid == written.uid:
+            newest = written if written.resource_version > known.resource_version else known
+            self.exchange_rates[written.key] = _with_memory(newest, written.status)
 
     def note_config_map(self, seen: ConfigMap) -> bool:
         """Take up a ConfigMap unless a newer one is known."""

@@ -75,7 +75,7 @@ class Reconciler:
 
     def resume(self, owners: Iterable[ExchangeRate], now: dt.datetime) -> None:
         """Take up from the objects' status when an earlier process has called the rate providers last, at the least."""
-        found = {publication for owner in owners if (publication := memory.last_publication(owner.status))}
+        found = {publication for owner in owners if (publication := memory.last_publication(owner.remembered))}
         for provider, when in sorted(found, key=lambda publication: publication[1]):
             self._rates.remember(provider, max((now - when).total_seconds(), 0.0))
 
@@ -143,7 +143,7 @@ class Reconciler:
         left, date = configmap.withdrawn(data, spec.target), configmap.written_date(data)
         if date is None or data == left:
             return None
-        known = memory.published(owner.status, spec)
+        known = memory.published(owner.remembered, spec)
         age_s = known.age_s(now) if known is not None else age_of_day_s(date, now)
         if age_s <= spec.max_age_s:
             return spec.max_age_s - age_s + 1
@@ -161,11 +161,11 @@ class Reconciler:
 
     async def _report(self, owner: ExchangeRate, desired: Mapping[str, Any], now: dt.datetime) -> Reason:
         """Write the status where it differs, and an event where Ready has turned; give Ready's reason."""
-        before, after = (status.condition(state, Condition.READY) for state in (owner.status, desired))
+        before, after = (status.condition(state, Condition.READY) for state in (owner.remembered, desired))
         patch = status.patch_to(owner.status, desired)
         if patch is not None:
             try:
-                self._observed.note_exchange_rate(await self._cluster.patch_status(owner, patch))
+                self._observed.note_status(await self._cluster.patch_status(owner, patch))
             except ApiError as error:
                 if error.status in ANOTHER_OBJECT:
                     await self._publisher.make_sure_of(owner)

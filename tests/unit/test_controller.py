@@ -261,24 +261,6 @@ def test_a_repair_waits_for_no_rate_provider(monkeypatch: pytest.MonkeyPatch) ->
     world.run(story())
 
 
-def test_a_rate_that_somebody_wrote_into_the_status_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is looked up in the table again, at once and without a call."""
-    first, second = two_providers()
-    world = World(monkeypatch, FRESH, first, second)
-    key = ObjectKey("default", "rate")
-
-    async def story() -> None:
-        world.cluster.add("rate")
-        await asyncio.sleep(5.0)
-        world.cluster.forge_status("rate", rate="999")
-        await asyncio.sleep(1.0)
-        assert world.cluster.rates[key]["status"]["rates"][0]["rate"] == "1.1172"
-        assert world.cluster.maps[key]["data"]["rate"] == "1.1172"
-        assert first.calls == 1
-
-    world.run(story())
-
-
 def test_an_edit_that_comes_while_the_status_is_written_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """The write is refused, since it was decided on what the object was before; the edit is served at once."""
     first, second = two_providers()
@@ -301,44 +283,6 @@ def test_an_edit_that_comes_while_the_status_is_written_is_not_lost(monkeypatch:
         key = ObjectKey("default", "rate")
         assert world.cluster.maps[key]["data"]["currency"] == "GBP"
         assert world.cluster.rates[key]["status"]["observedGeneration"] == 2
-
-    world.run(story())
-
-
-def test_who_keeps_writing_the_status_is_not_fought_hot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as a second operator: after a few answers they come rarely, and the object's own refresh is not delayed."""
-    first, second = two_providers()
-    world = World(monkeypatch, FRESH, first, second)
-    key = ObjectKey("default", "rate")
-
-    async def story() -> None:
-        world.cluster.add("rate", refreshInterval="10m")
-        await asyncio.sleep(5.0)
-        for _ in range(6000):
-            if world.cluster.rates[key]["status"]["rates"][0]["rate"] != "999":
-                world.cluster.forge_status("rate", rate="999")
-            await asyncio.sleep(0.1)
-        assert world.cluster.writes["status"] <= 20
-        await asyncio.sleep(60.0)
-        assert first.calls == 2
-        await asyncio.sleep(600.0)
-        assert world.cluster.maps[key]["data"]["rate"] == "1.1172"
-
-    world.run(story())
-
-
-def test_a_forged_date_of_the_future_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rate that nobody can have quoted yet is not kept for being newer."""
-    world = World(monkeypatch, FRESH, *two_providers())
-    key = ObjectKey("default", "rate")
-
-    async def story() -> None:
-        world.cluster.add("rate")
-        await asyncio.sleep(5.0)
-        world.cluster.forge_status("rate", rate="999", date="2099-01-01")
-        await asyncio.sleep(5.0)
-        assert world.cluster.rates[key]["status"]["rates"][0]["rate"] == "1.1172"
-        assert world.cluster.maps[key]["data"]["rate"] == "1.1172"
 
     world.run(story())
 

@@ -57,10 +57,10 @@ def test_another_day_is_another_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         world.cluster.add("rate", date="2024-06-28")
         await asyncio.sleep(10.0)
-        world.cluster.change("rate", date="2024-06-27")
+        world.cluster.edit("rate", date="2024-06-27")
         await asyncio.sleep(10.0)
         assert (world.cluster.data("rate")["rate"], world.cluster.data("rate")["date"]) == ("1.0696", "2024-06-27")
-        world.cluster.change("rate", date=None)
+        world.cluster.edit("rate", date=None)
         await asyncio.sleep(10.0)
         assert world.cluster.data("rate")["rate"] == "1.2"
         assert "requestedDate" not in world.cluster.status("rate")

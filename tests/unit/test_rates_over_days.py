@@ -135,7 +135,7 @@ def test_a_rate_is_withdrawn_whatever_keeps_it_from_being_renewed(monkeypatch: p
         elif change == "the currency ended":
             upstream.rates = {"GBP": "0.8"}
         else:
-            world.cluster.change("rate", currency="XXX")
+            world.cluster.edit("rate", currency="XXX")
         await asyncio.sleep(5 * DAY_S)
         assert world.cluster.data("rate")["rate"] == "1.1172"
         await asyncio.sleep(DAY_S)
@@ -153,7 +153,7 @@ def test_a_suspended_objects_rate_is_left_as_it_is(monkeypatch: pytest.MonkeyPat
     async def story() -> None:
         world.cluster.add("rate", onStale="Withdraw")
         await asyncio.sleep(60.0)
-        world.cluster.change("rate", suspend=True)
+        world.cluster.edit("rate", suspend=True)
         await asyncio.sleep(10 * DAY_S)
         assert (world.cluster.ready("rate"), world.cluster.data("rate")["rate"]) == ("Suspended", "1.1172")
 

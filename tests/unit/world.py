@@ -118,9 +118,9 @@ class MemoryCluster:
         self.watches: Callable[[str, str, dict[str, Any]], None] = lambda *_: None
         self._versions = count(1)
 
-    def add(self, name: str, **spec: object) -> None:
+    def add(self, name: str, /, uid: object = None, **spec: object) -> None:
         """Create an ExchangeRate in the namespace `default`."""
-        metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "generation": 1}
+        metadata = {"namespace": "default", "name": name, "uid": uid or f"uid-{name}", "generation": 1}
         self._store("rate", self.rates, {"metadata": metadata, "spec": _spec({"currency": "USD", **spec})})
 
     def edit(self, name: str, **spec: object) -> None:
@@ -129,17 +129,19 @@ class MemoryCluster:
         metadata = {**held["metadata"], "generation": held["metadata"]["generation"] + 1}
         self._store("rate", self.rates, {**held, "metadata": metadata, "spec": {**held["spec"], **spec}})
 
-    def forge_status(self, name: str, **entry: object) -> None:
-        """Write the first entry of an object's status as somebody else."""
-        held = self.rates[ObjectKey("default", name)]
-        status = {**held["status"], "rates": [{**held["status"]["rates"][0], **entry}]}
-        self._store("rate", self.rates, {**held, "status": status})
+    def replace_status(self, name: str, status: dict[str, Any]) -> None:
+        """Write an object's status as somebody else."""
+        self._store("rate", self.rates, {**self.rates[ObjectKey("default", name)], "status": status})
 
-    def change(self, name: str, **spec: object) -> None:
-        """Change fields of an ExchangeRate's spec."""
-        held = self.rates[ObjectKey("default", name)]
-        metadata = {**held["metadata"], "generation": held["metadata"]["generation"] + 1}
-        self._store("rate", self.rates, {**held, "metadata": metadata, "spec": {**held["spec"], **spec}})
+    def forge_status(self, name: str, **entry: object) -> None:
+        """Write fields of the first rate in an object's status as somebody else."""
+        status = self.status(name)
+        self.replace_status(name, {**status, "rates": [{**status["rates"][0], **entry}]})
+
+    def edit_map(self, name: str, **data: str) -> None:
+        """Change keys of a ConfigMap as somebody else."""
+        held = self.maps[ObjectKey("default", name)]
+        self._store("map", self.maps, {**held, "data": {**held["data"], **data}})
 
     def annotate(self, name: str, key: str, value: str) -> None:
         """Set an annotation of an ExchangeRate."""
@@ -264,10 +266,14 @@ class World:
         """Give the time of day."""
         return clock(self._start)()
 
-    async def restart(self) -> None:
-        """End the operator and start another."""
+    async def stop(self) -> None:
+        """End the operator."""
         self._work.cancel()
         await asyncio.wait({self._work})
+
+    async def restart(self) -> None:
+        """End the operator and start another."""
+        await self.stop()
         self._begin()
         self._work = asyncio.create_task(self.controller.run())
 
