@@ -5,6 +5,7 @@ A pass that finds everything as it should be writes nothing. One that fails keep
 
 import datetime as dt
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -126,33 +127,35 @@ class Reconciler:
         refresh: bool,
     ) -> Outcome:
         again_s = error.retry_after_s
-        if spec is not None and spec.withdraws and not isinstance(error, _HANDS_OFF):
-            until_stale_s = await self._withdraw(owner, spec, now)
-            again_s = min(filter(None, (again_s, until_stale_s)), default=None)
+        if spec is not None:
+            until_stale_s = self._until_stale_s(owner, spec, now)
+            if until_stale_s < 0 and spec.withdraws and not isinstance(error, _HANDS_OFF):
+                await self._withdraw(owner, spec)
+            if until_stale_s >= 0 and again_s is not None:
+                again_s = min(again_s, until_stale_s + 1)
         desired = status.desired_failed(owner, spec, error, now, refreshed=refresh)
         await self._report(owner, desired, now)
         return Outcome(error.reason, again_s)
 
-    async def _withdraw(self, owner: ExchangeRate, spec: ExchangeRateSpec, now: dt.datetime) -> float | None:
-        """Take a rate that is too old out of the object's ConfigMap, whatever it was quoted for.
-
-        Returns:
-            Seconds until that is due; None where there is no rate any more.
-        """
-        data = self._written(owner, spec)
-        left, date = configmap.withdrawn(data, spec.target), configmap.written_date(data)
-        if date is None or data == left:
-            return None
+    def _until_stale_s(self, owner: ExchangeRate, spec: ExchangeRateSpec, now: dt.datetime) -> float:
+        """Give the seconds until the object's rate is too old, whatever it was quoted for; infinity without one."""
         known = memory.published(owner.remembered, spec)
-        age_s = known.age_s(now) if known is not None else age_of_day_s(date, now)
-        if age_s <= spec.max_age_s:
-            return spec.max_age_s - age_s + 1
+        if known is not None:
+            return spec.max_age_s - known.age_s(now)
+        date = configmap.written_date(self._written(owner, spec))
+        return math.inf if date is None else spec.max_age_s - age_of_day_s(date, now)
+
+    async def _withdraw(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> None:
+        """Take a rate that is too old out of the object's ConfigMap."""
+        data = self._written(owner, spec)
+        left = configmap.withdrawn(data, spec.target)
+        if configmap.written_date(data) is None or data == left:
+            return
         try:
             await self._publisher.publish(owner, spec.target, left)
         except ReconcileError as refused:
             # The error that led here stays the one that is told; the next pass tries again.
             logger.warning("ExchangeRate %s: its old rate could not be withdrawn: %s", owner.key, refused)
-        return None
 
     def _written(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> Mapping[str, str]:
         """Give the data of the object's own ConfigMap, empty where there is none."""

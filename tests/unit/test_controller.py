@@ -9,7 +9,6 @@ from tests.unit.world import Upstream, World, failing
 
 from exchangerates.controller import STUCK_AFTER_S
 from exchangerates.errors import ApiUnreachable
-from exchangerates.metrics import Gauges
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
 
 FRIDAY = dt.date(2026, 10, 30)
@@ -298,7 +297,7 @@ def test_passes_that_the_api_server_refuses_are_counted_as_that(monkeypatch: pyt
         monkeypatch.setattr(world.cluster, "create_config_map", down)
         world.cluster.add("rate")
         await asyncio.sleep(60.0)
-        text = world.metrics.exposition(Gauges(dict, lambda: 0, lambda: 0.0)).decode()
+        text = world.scraped()
         assert 'exchangerates_reconciles_total{reason="ApiError"}' in text
         assert 'reason="Published"' not in text
 

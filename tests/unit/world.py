@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from exchangerates import status as statuses
 from exchangerates import threads
-from exchangerates.api import Reason
+from exchangerates.api import Condition, Reason
 from exchangerates.budget import Budget
 from exchangerates.controller import Controller
 from exchangerates.day_tables import DayTables
 from exchangerates.errors import ApiError, FetchError
-from exchangerates.metrics import Metrics
+from exchangerates.metrics import Gauges, Metrics
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
 from exchangerates.rate_tables import RateTables
 from exchangerates.rates import Price, RateTable
@@ -161,8 +162,11 @@ class MemoryCluster:
 
     def ready(self, name: str) -> str:
         """Give the reason of an object's Ready condition, empty where there is none."""
-        conditions = self.rates[ObjectKey("default", name)].get("status", {}).get("conditions", ())
-        return str(next((found["reason"] for found in conditions if found["type"] == "Ready"), ""))
+        return str(statuses.condition(self.status(name), Condition.READY).get("reason", ""))
+
+    def stale(self, name: str) -> str:
+        """Give the status of an object's Stale condition, empty where there is none."""
+        return str(statuses.condition(self.status(name), Condition.STALE).get("status", ""))
 
     def _store(self, kind: str, kept: dict[ObjectKey, dict[str, Any]], body: dict[str, Any]) -> dict[str, Any]:
         body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(next(self._versions))}}
@@ -243,13 +247,14 @@ class World:
     def _begin(self) -> None:
         """Make an operator that remembers nothing."""
         upstreams = self._upstreams
+        self.metrics = Metrics(upstream.name for upstream in upstreams)
         sources = [
             Source(
                 upstream.name,
                 upstream.fetch,
                 20.0,
-                lambda *_: None,
-                history=_history(upstream),
+                self.metrics.fetched,
+                history=_history(upstream, self.metrics),
                 budget=Budget(upstream.limit) if upstream.limit else None,
             )
             for upstream in upstreams
@@ -258,9 +263,12 @@ class World:
         defaults = Defaults("EUR", tuple(upstream.name for upstream in upstreams), 3600.0, 168 * 3600.0)
         self.tables = RateTables(sources)
         self.reconciler = Reconciler(self.cluster, self.tables, observed, defaults)
-        self.metrics = Metrics(defaults.providers)
         self.controller = Controller(self.cluster, self.reconciler, observed, (None,), 600.0, self.now, self.metrics)
         self.cluster.watches = self._show
+
+    def scraped(self) -> str:
+        """Give what Prometheus would read."""
+        return self.metrics.exposition(Gauges(dict, lambda: 0, lambda: 0.0)).decode()
 
     def now(self) -> dt.datetime:
         """Give the time of day."""
@@ -306,9 +314,9 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
     return call()
 
 
-def _history(upstream: Upstream) -> DayTables | None:
+def _history(upstream: Upstream, metrics: Metrics) -> DayTables | None:
     if isinstance(upstream, Archive):
-        return DayTables(upstream.name, upstream.fetch_day, lambda *_: None)
+        return DayTables(upstream.name, upstream.fetch_day, metrics.fetched_day)
     return None
 
 
