@@ -82,10 +82,9 @@ class Agenda:
             self._memories[seen.key] = Memory()
         elif _wishes(seen) != _wishes(known):
             self._memories[seen.key].refresh_at = 0.0
-        elif seen.status == known.status:
-            return True
         else:
-            self._repair(seen.key)
+            if self.observed.exchange_rates[seen.key].written is not None:
+                self._repair(seen.key)
             return True
         self._wake(seen.key)
         return True

@@ -18,6 +18,8 @@ OWN_LABELS: Final[Mapping[str, str]] = {MANAGED_BY_LABEL: FIELD_MANAGER}
 _NO_ITEMS: Final[Mapping[str, str]] = {}
 _NO_KEYS: Final[frozenset[str]] = frozenset()
 _OWN_KEYS: Final = frozenset(OWN_LABELS)
+_TIMES: Final = frozenset({"lastTransitionTime", "time"})
+"""The times in a status that are not published; `publishedAt` is."""
 
 
 T = TypeVar("T")
@@ -40,7 +42,7 @@ class ExchangeRate:
     Attributes:
         spec: As stored, not validated.
         status: As stored, not validated; anybody may have written it.
-        written: The status that the operator itself wrote last, or saw first; None where it still is `status`.
+        written: The status that the operator itself wrote last, or saw first; None where `status` says the same.
         deleting: Whether it has a deletion timestamp.
         refresh_request: The value of its refresh annotation, cut to `MAX_REQUEST_CHARS`, or None.
         approval: The value of its approve annotation, or None.
@@ -132,7 +134,17 @@ class ConfigMap:
 
 
 def _with_memory(seen: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
-    return replace(seen, written=None if seen.status == status else status)
+    """Give an object with what is remembered of its status, where that says something else than what is stored.
+
+    Times are no other word: two operators that agree would take turns in putting theirs for ever.
+    """
+    return replace(seen, written=None if _without_times(seen.status) == _without_times(status) else status)
+
+
+def _without_times(part: Any) -> Any:  # noqa: ANN401 - any part of a status
+    if isinstance(part, Mapping):
+        return {name: _without_times(value) for name, value in part.items() if name not in _TIMES}
+    return [_without_times(value) for value in part] if isinstance(part, list) else part
 
 
 def _shared(value: T, usual: T) -> T:

@@ -37,6 +37,7 @@ def providers() -> tuple[Upstream, Upstream]:
         pytest.param({"rate": "1.118", "date": "2026-10-31"}, id="of today, almost the same"),
         pytest.param({"rate": "999", "date": "2026-11-01"}, id="of tomorrow"),
         pytest.param({"rate": "none"}, id="no rate at all"),
+        pytest.param({"publishedAt": "2026-10-30T17:00:00Z"}, id="published earlier"),
     ],
 )
 def test_a_forged_rate_is_never_published(
@@ -216,6 +217,38 @@ def test_who_keeps_writing_the_status_is_not_fought_hot(monkeypatch: pytest.Monk
         assert first.calls == 2
         await asyncio.sleep(600.0)
         assert world.cluster.data("rate")["rate"] == "1.1172"
+
+    world.run(story())
+
+
+def test_two_operators_that_agree_come_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody should run two over the same objects; who does has right rates, and no writes without an end."""
+    world = World(monkeypatch, SATURDAY, *providers())
+    other = World(monkeypatch, SATURDAY, *providers(), cluster=world.cluster)
+
+    def show(*event: Any) -> None:  # noqa: ANN401
+        world.show(*event)
+        other.show(*event)
+
+    world.cluster.watches = show
+
+    async def story() -> None:
+        other.start()
+        names = [f"rate-{number}" for number in range(20)]
+        for name in names:
+            world.cluster.add(name, refreshInterval="10m")
+        await asyncio.sleep(1800.0)
+        world.cluster.writes.clear()
+        await asyncio.sleep(3 * 3600.0)
+        assert world.cluster.writes.total() == 0
+        for upstream in (*world.upstreams, *other.upstreams):
+            upstream.rates, upstream.date = {"USD": "1.2"}, SATURDAY.date()
+        await asyncio.sleep(1800.0)
+        assert {world.cluster.data(name)["rate"] for name in names} == {"1.2"}
+        world.cluster.writes.clear()
+        await asyncio.sleep(3 * 3600.0)
+        assert world.cluster.writes.total() == 0
+        await other.stop()
 
     world.run(story())
 

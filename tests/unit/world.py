@@ -234,19 +234,26 @@ class World:
     Args:
         start: The time of day at which it begins.
         upstreams: The chain of rate providers.
+        cluster: Another world's, for a second operator on it; both are to be shown what happens there.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, start: dt.datetime, *upstreams: Upstream) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        start: dt.datetime,
+        *upstreams: Upstream,
+        cluster: MemoryCluster | None = None,
+    ) -> None:
         monkeypatch.setattr(threads, "in_thread", _at_once)
         self._start = start
-        self.cluster = MemoryCluster()
-        self._upstreams = upstreams
+        self.cluster = cluster or MemoryCluster()
+        self.upstreams = upstreams
         self._work: asyncio.Task[None]
         self._begin()
 
     def _begin(self) -> None:
         """Make an operator that remembers nothing."""
-        upstreams = self._upstreams
+        upstreams = self.upstreams
         self.metrics = Metrics(upstream.name for upstream in upstreams)
         sources = [
             Source(
@@ -264,7 +271,7 @@ class World:
         self.tables = RateTables(sources)
         self.reconciler = Reconciler(self.cluster, self.tables, observed, defaults)
         self.controller = Controller(self.cluster, self.reconciler, observed, (None,), 600.0, self.now, self.metrics)
-        self.cluster.watches = self._show
+        self.cluster.watches = self.show
 
     def scraped(self) -> str:
         """Give what Prometheus would read."""
@@ -273,6 +280,10 @@ class World:
     def now(self) -> dt.datetime:
         """Give the time of day."""
         return clock(self._start)()
+
+    def start(self) -> None:
+        """Begin the operator's work."""
+        self._work = asyncio.create_task(self.controller.run())
 
     async def stop(self) -> None:
         """End the operator."""
@@ -283,9 +294,10 @@ class World:
         """End the operator and start another."""
         await self.stop()
         self._begin()
-        self._work = asyncio.create_task(self.controller.run())
+        self.start()
 
-    def _show(self, kind: str, event: str, body: dict[str, Any]) -> None:
+    def show(self, kind: str, event: str, body: dict[str, Any]) -> None:
+        """Show the operator's watches what has happened."""
         watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
         watch(event, body)
 
@@ -293,7 +305,7 @@ class World:
         """Run the operator beside a story; the end of the story is its own."""
 
         async def both() -> None:
-            self._work = asyncio.create_task(self.controller.run())
+            self.start()
             try:
                 await story
             finally:
