@@ -154,27 +154,20 @@ def _source(name: str, settings: Settings, metrics: Metrics, announcer: Announce
     provider = PROVIDERS[name]
     url = settings.provider_urls.get(name, provider.url)
     key = settings.api_keys.get(name)
-
-    def observe(name: str, seconds: float, table: RateTable | None) -> None:
-        newest = max((price.date for price in table.prices.values()), default=None) if table else None
-        day_s = dt.datetime.combine(newest, dt.time(), dt.UTC).timestamp() if newest else None
-        metrics.fetched(name, seconds, day_s, failed=table is None)
-
-    def observe_day(name: str, seconds: float, table: RateTable | None) -> None:
-        metrics.fetched(name, seconds, None, failed=table is None)
-
     limit = settings.max_calls_per_day.get(name)
     budget = Budget(limit) if limit else None
+    history: DayTables | None = None
+    if provider.fetch_day:
+        fetch_day = functools.partial(_fetch_day, provider.fetch_day, url, key)
+        history = DayTables(name, fetch_day, metrics.fetched_day, budget)
     return Source(
         name=name,
         budget=budget,
         fetch=lambda: provider.fetch(url, key, today_utc()),
         min_fetch_interval_s=settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s),
-        observer=observe,
+        observer=metrics.fetched,
         announce=announcer.interval_lengthened,
-        history=DayTables(name, functools.partial(_fetch_day, provider.fetch_day, url, key), observe_day, budget)
-        if provider.fetch_day
-        else None,
+        history=history,
     )
 
 

@@ -230,7 +230,7 @@ class Controller:
         """Make one pass and schedule the next; nothing that a pass raises ends the operator."""
         owner, memory = self.observed.exchange_rates.get(key), self.agenda.memory(key)
         try:
-            if owner is not None and memory is not None and not owner.deleting:
+            if owner is not None and memory is not None:
                 self._running[key] = self._now()
                 outcome = await self._pass(owner, memory)
                 if outcome is None:

@@ -58,21 +58,21 @@ def desired_failed(  # noqa: PLR0913 - all that a failed pass knows
     be a wrong rate. `holds` says what the ConfigMap holds: where that is no answer to this spec, Ready tells it.
     """
     message = str(error)
-    known = condition(owner.status, Condition.READY)
+    known = condition(owner.remembered, Condition.READY)
     told_before = (known.get("reason"), known.get("observedGeneration")) == (error.reason, owner.generation)
     if error.reason in _CHANGING_MESSAGES and told_before:
         message = str(known.get("message", message)).partition(_STILL)[0]
-    published = memory.published(owner.status, spec) if spec is not None else None
+    published = memory.published(owner.remembered, spec) if spec is not None else None
     if published is None and holds:
         message += f"{_STILL}{holds}"
     ready = _condition(owner, Condition.READY, error.reason, message, now, holds=False)
     kept = ("configMapName", *_MEMORY) if published is not None else ("configMapName",)
-    stale = [c for c in _conditions(owner.status) if c.get("type") == Condition.STALE]
+    stale = [c for c in _conditions(owner.remembered) if c.get("type") == Condition.STALE]
     if spec is not None and published is not None:
         stale = [_stale(owner, published, now, holds=published.age_s(now) > spec.max_age_s)]
     return {
         "observedGeneration": owner.generation,
-        **{name: owner.status[name] for name in kept if name in owner.status},
+        **{name: owner.remembered[name] for name in kept if name in owner.remembered},
         "conditions": [ready, *stale],
         **_last_refresh(owner, now, refreshed=refreshed and error.reason != Reason.SUSPENDED),
     }
@@ -80,7 +80,7 @@ def desired_failed(  # noqa: PLR0913 - all that a failed pass knows
 
 def acknowledged(owner: ExchangeRate) -> bool:
     """Tell whether the status shows the object's refresh annotation already, or there is none."""
-    last = owner.status.get("lastRefresh")
+    last = owner.remembered.get("lastRefresh")
     return owner.refresh_request is None or (isinstance(last, Mapping) and last.get("request") == owner.refresh_request)
 
 
@@ -104,7 +104,8 @@ def _conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _last_refresh(owner: ExchangeRate, now: dt.datetime, *, refreshed: bool) -> dict[str, Any]:
     if refreshed and not acknowledged(owner):
         return {"lastRefresh": {"request": owner.refresh_request, "time": now.strftime(TIME)}}
-    return {"lastRefresh": owner.status["lastRefresh"]} if "lastRefresh" in owner.status else {}
+    known = owner.remembered.get("lastRefresh")
+    return {} if known is None else {"lastRefresh": known}
 
 
 def _ready(owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, *, stale: bool) -> tuple[Reason, str]:
@@ -173,7 +174,7 @@ def _condition(  # noqa: PLR0913 - a condition has these parts
 ) -> dict[str, Any]:
     """Give a condition that keeps its transition time until its status flips."""
     value = "True" if holds else "False"
-    known = condition(owner.status, kind)
+    known = condition(owner.remembered, kind)
     flipped = known.get("status") != value or "lastTransitionTime" not in known
     return {
         "type": str(kind),

@@ -4,9 +4,11 @@ Source of the plugin's protocol: Kubernetes' documentation, "client-go credentia
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +129,7 @@ class ExecPlugin:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
+                process_group=0,  # so that what it starts can be ended with it
             )
         except OSError as error:
             hint = self._raw.get("installHint") or "install it, or correct the kubeconfig's exec.command"
@@ -140,9 +143,10 @@ class ExecPlugin:
                 "not ask questions"
             ) from None
         finally:
-            if process.returncode is None:
-                process.kill()  # also where the caller has given up
-                await process.wait()
+            if process.returncode is None:  # also where the caller has given up
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()  # which waits for all that hold its output open
         if process.returncode != 0:
             said = err.decode(errors="replace").strip()[-_TOLD_CHARS:]
             raise CredentialsError(f"the credential plugin {command} ended with {process.returncode}: {said}")
