@@ -154,7 +154,8 @@ def _with_memory(seen: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
 
     Times are no other word: two operators that agree would take turns in putting theirs for ever.
     """
-    return replace(seen, written=None if _without_times(seen.status) == _without_times(status) else status)
+    same = seen.status == status or _without_times(seen.status) == _without_times(status)
+    return replace(seen, written=None if same else status)
 
 
 def _without_times(part: Any) -> Any:  # noqa: ANN401 - any part of a status
