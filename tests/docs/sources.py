@@ -96,8 +96,8 @@ def nested_keys(key: str) -> list[str]:
     try:
         StackConfig.parse({"kubeContext": "any", key: '{"?": 0}'})
     except StackConfigError as error:
-        told = re.search(r"write (.+); there is no such key", str(error))
-        return told[1].split(" or ") if told else []
+        told = re.search(r"there is no such key; write (?:one of )?(.+)", str(error))
+        return list(dict.fromkeys(told[1].split(", "))) if told else []
     return []
 
 
