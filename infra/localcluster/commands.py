@@ -14,8 +14,9 @@ from localcluster.operator_process import OperatorProcess
 from localcluster.processes import wait_until
 from localcluster.pulumi_cli import PulumiStack, find_pulumi
 from localcluster.rate_source import RateSource
-from localcluster.rates import rows, table
+from localcluster.rates import Row, rows, table
 from localcluster.stack import AppliedStack
+from localcluster.terminal import BOLD, GREEN, YELLOW, emphasised
 from localcluster.workspace import CONTROL_PLANE, alone, command_line, purge
 
 STACK: Final = "local"
@@ -25,7 +26,7 @@ _RATES_WITHIN_S: Final = 60.0
 
 def report(text: str) -> None:
     """Tell how far a command is, where a pipe does not carry it on."""
-    sys.stderr.write(f"==> {text}\n")
+    sys.stderr.write(f"{emphasised('==>', GREEN, sys.stderr)} {text}\n")
     sys.stderr.flush()
 
 
@@ -72,7 +73,7 @@ class LocalCluster:
             report(f"`{command_line(self._state)} up` starts what does not run")
             return 1
         with Client(control_plane.kubeconfig) as client:
-            print(f"\n{table(rows(client))}")
+            _print_table(rows(client))
         return 0
 
     def logs(self, component: str) -> int:
@@ -141,7 +142,7 @@ class LocalCluster:
                 return set(expected) <= found
 
             well = wait_until(ready, _RATES_WITHIN_S)
-            print(f"\n{table(rows(client))}\n")
+            _print_table(rows(client))
         if not well:
             logs = f"`{command_line(self._state)} logs`"
             raise LocalClusterError(f"not every rate is Ready after {_RATES_WITHIN_S:.0f} s; see {logs} for the cause")
@@ -150,10 +151,18 @@ class LocalCluster:
 
     def _print_next(self) -> None:
         me = command_line(self._state)
-        print("Try next:")
+        print(f"\n{emphasised('Try next:', BOLD, sys.stdout)}")
         print(f"  export KUBECONFIG=$({me} kubeconfig)")
         if shutil.which("kubectl") is None:
             print("  (then any Kubernetes client; kubectl is not on PATH: https://kubernetes.io/docs/tasks/tools/)")
         print("  kubectl get exchangerates")
         print("  kubectl get configmap exchange-rate-usd --output yaml")
         print(f"  {me} status | logs | down")
+
+
+def _print_table(found: list[Row]) -> None:
+    """Print the table of rates: its head stands out, and so does what is said of a rate that is not ready."""
+    head, *lines = table(found).splitlines()
+    print(f"\n{emphasised(head, BOLD, sys.stdout)}")
+    for line in lines:
+        print(emphasised(line, YELLOW, sys.stdout) if line.startswith(" ") else line)
