@@ -17,6 +17,7 @@ from dataclasses import replace
 import kopf
 
 from exchangerates import crd, handlers
+from exchangerates.announcer import Announcer
 from exchangerates.api import Env
 from exchangerates.budget import Budget
 from exchangerates.cluster import Cluster
@@ -71,7 +72,9 @@ async def _run(settings: Settings) -> None:
     """Serve, and work until told to end. What ends the watches, such as a CRD that is gone, begins all of it anew."""
     namespaces: tuple[str | None, ...] = settings.watch_namespaces or (None,)
     observed, cluster, metrics = Observed(), Cluster(), Metrics(settings.defaults.providers)
-    tables = RateTables([_source(name, settings, metrics) for name in settings.defaults.providers])
+    clock = functools.partial(dt.datetime.now, dt.UTC)
+    announcer = Announcer(cluster, settings.deployment, clock)
+    tables = RateTables([_source(name, settings, metrics, announcer) for name in settings.defaults.providers])
     reconciler = Reconciler(cluster, tables, observed, settings.defaults)
     controller = Controller(
         cluster,
@@ -79,7 +82,7 @@ async def _run(settings: Settings) -> None:
         observed,
         namespaces,
         settings.resync_interval_s,
-        functools.partial(dt.datetime.now, dt.UTC),
+        clock,
         metrics,
     )
     async with serving(
@@ -147,7 +150,7 @@ def _end_on_signals() -> None:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
+def _source(name: str, settings: Settings, metrics: Metrics, announcer: Announcer) -> Source:
     provider = PROVIDERS[name]
     url = settings.provider_urls.get(name, provider.url)
     key = settings.api_keys.get(name)
@@ -163,6 +166,7 @@ def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
         fetch=lambda: provider.fetch(url, key, today_utc()),
         min_fetch_interval_s=settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s),
         observer=metrics.fetched,
+        announce=announcer.interval_lengthened,
         history=history,
     )
 

@@ -4,6 +4,7 @@ Raw bodies go in; frozen values come out. Two sources feed it, and neither is in
 resource version counts (they are comparable numbers: Kubernetes promises it since 1.35, etcd has always made it so).
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -72,13 +73,13 @@ class ExchangeRate:
         annotations = meta.get("annotations") or {}
         request, approval = annotations.get(REFRESH_ANNOTATION), annotations.get(APPROVE_ANNOTATION)
         return cls(
-            key=ObjectKey(meta["namespace"], meta["name"]),
-            uid=meta["uid"],
+            key=_key(meta),
+            uid=sys.intern(meta["uid"]),
             resource_version=int(meta["resourceVersion"]),
             generation=meta.get("generation", 0),
             deleting="deletionTimestamp" in meta,
-            spec=spec if isinstance(spec, Mapping) else {},
-            status=status if isinstance(status, Mapping) else {},
+            spec=_slim(spec) if isinstance(spec, Mapping) else {},
+            status=_slim(status) if isinstance(status, Mapping) else {},
             refresh_request=None if request is None else str(request)[:MAX_REQUEST_CHARS],
             approval=None if approval is None else str(approval).strip(),
         )
@@ -118,14 +119,14 @@ class ConfigMap:
         references: list[Mapping[str, Any]] = meta.get("ownerReferences") or []
         owner = next((ref for ref in references if ref.get("controller")), {})
         return cls(
-            key=ObjectKey(meta["namespace"], meta["name"]),
+            key=_key(meta),
             uid=meta["uid"],
             resource_version=int(meta["resourceVersion"]),
-            owner_uid=owner.get("uid"),
-            owner_name=owner.get("name") if owner.get("kind") == KIND else None,
+            owner_uid=_slim(owner.get("uid")),
+            owner_name=_slim(owner.get("name")) if owner.get("kind") == KIND else None,
             labels=_shared(meta.get("labels") or _NO_ITEMS, OWN_LABELS),
             immutable=bool(body.get("immutable")),
-            data=body.get("data") or _NO_ITEMS,
+            data=_slim(body.get("data")) or _NO_ITEMS,
             annotations=meta.get("annotations") or _NO_ITEMS,
             own_labels=_shared(_set_by_us(meta, "f:labels"), _OWN_KEYS),
             own_annotations=_shared(_set_by_us(meta, "f:annotations"), _NO_KEYS),
@@ -133,12 +134,28 @@ class ConfigMap:
         )
 
 
+def _key(meta: Mapping[str, Any]) -> ObjectKey:
+    return ObjectKey(sys.intern(meta["namespace"]), sys.intern(meta["name"]))
+
+
+def _slim(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Give JSON with every text held once: ten thousand objects say much the same, and each document says it anew."""
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, dict):
+        return {sys.intern(key): _slim(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_slim(part) for part in value]
+    return value
+
+
 def _with_memory(seen: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
     """Give an object with what is remembered of its status, where that says something else than what is stored.
 
     Times are no other word: two operators that agree would take turns in putting theirs for ever.
     """
-    return replace(seen, written=None if _without_times(seen.status) == _without_times(status) else status)
+    same = seen.status == status or _without_times(seen.status) == _without_times(status)
+    return replace(seen, written=None if same else status)
 
 
 def _without_times(part: Any) -> Any:  # noqa: ANN401 - any part of a status

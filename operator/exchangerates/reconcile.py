@@ -133,7 +133,7 @@ class Reconciler:
                 await self._withdraw(owner, spec)
             if until_stale_s >= 0 and again_s is not None:
                 again_s = min(again_s, until_stale_s + 1)
-        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh)
+        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh, holds=self._holds(owner))
         await self._report(owner, desired, now)
         return Outcome(error.reason, again_s)
 
@@ -156,6 +156,13 @@ class Reconciler:
         except ReconcileError as refused:
             # The error that led here stays the one that is told; the next pass tries again.
             logger.warning("ExchangeRate %s: its old rate could not be withdrawn: %s", owner.key, refused)
+
+    def _holds(self, owner: ExchangeRate) -> str:
+        """Say what the object's ConfigMap holds, by the name that it was published under; empty for no rate."""
+        name = str(owner.remembered.get("configMapName"))
+        held = self._observed.config_maps.get(ObjectKey(owner.key.namespace, name))
+        rate = configmap.written_rate(held.data) if held is not None and held.owner_uid == owner.uid else ""
+        return f"ConfigMap {name} holds {rate}" if rate else ""
 
     def _written(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> Mapping[str, str]:
         """Give the data of the object's own ConfigMap, empty where there is none."""

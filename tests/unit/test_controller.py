@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.world import Upstream, World, failing
 
+from exchangerates.api import KIND
 from exchangerates.controller import STUCK_AFTER_S
 from exchangerates.errors import ApiUnreachable
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
@@ -215,6 +216,31 @@ def test_a_watch_that_was_made_anew_in_time_is_not_deaf(monkeypatch: pytest.Monk
         world.cluster.add("missed-too")
         world.controller.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed-too")])
         assert world.controller.problems() == []
+
+    world.run(story())
+
+
+def test_an_echo_is_no_news_but_shows_that_the_watch_hears(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the operator knows already, such as its own writes, is not taken up again."""
+    world = World(monkeypatch, FRESH, *two_providers())
+    deaf = ["the watch of ExchangeRates is deaf"]
+
+    async def story() -> None:
+        await asyncio.sleep(1.0)
+        world.cluster.watches = lambda *_: None
+        for heard in (True, False):
+            world.cluster.add(f"one-{heard}")
+            body = world.cluster.rates[ObjectKey("default", f"one-{heard}")]
+            assert world.controller.is_news(KIND, "ADDED", body)
+            await asyncio.sleep(700.0)
+            body = world.cluster.rates[ObjectKey("default", f"one-{heard}")]
+            if heard:
+                assert not world.controller.is_news(KIND, "MODIFIED", body)
+            assert not world.controller.is_news(KIND, None, body)
+            assert world.controller.is_news(KIND, "DELETED", body)
+            world.cluster.add(f"other-{heard}")
+            await asyncio.sleep(700.0)
+            assert world.controller.problems() == ([] if heard else deaf)
 
     world.run(story())
 

@@ -122,6 +122,62 @@ def test_a_stale_rate_is_withdrawn_and_comes_back_with_the_next_quote(monkeypatc
     world.run(story())
 
 
+STILL = "What was published before is still there: ConfigMap rate holds "
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        pytest.param({"currency": "XXX"}, "EUR to USD, quoted by ecb for 2026-10-30", id="another currency"),
+        pytest.param({"base": "XXX"}, "EUR to USD, quoted by ecb for 2026-10-30", id="another base"),
+        pytest.param({"provider": "frankfurter"}, "EUR to USD, quoted by ecb for 2026-10-30", id="another provider"),
+        pytest.param({"currency": "XXX", "suspend": True}, "EUR to USD, quoted by ecb for 2026-10-30", id="suspended"),
+    ],
+)
+def test_a_rate_of_a_former_spec_is_told_while_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, object], told: str
+) -> None:
+    """Ready says which rate the ConfigMap still holds, once, over restarts, until there is one for the new spec."""
+    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8"))
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(DAY_S)
+        world.cluster.writes.clear()
+        world.cluster.edit("rate", **change)
+        await asyncio.sleep(DAY_S)
+        await world.restart()
+        await asyncio.sleep(DAY_S)
+        assert world.cluster.message("rate").endswith(f". {STILL}{told}")
+        assert (world.cluster.writes["status"], world.cluster.writes["patch"]) == (1, 0)
+        world.cluster.edit("rate", currency="GBP", base="EUR", provider=None, suspend=False)
+        await asyncio.sleep(DAY_S)
+        assert world.cluster.data("rate")["rate"] == "0.8"
+        assert STILL not in world.cluster.message("rate")
+
+    world.run(story())
+
+
+def test_a_set_of_a_former_spec_is_told_until_it_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not there any more is not told, also while a provider's mood changes the text."""
+    upstream = Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8")
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate", currency=None, currencies=["USD", "GBP"], onStale="Withdraw")
+        await asyncio.sleep(60.0)
+        failing(upstream)
+        world.cluster.edit("rate", currencies=["USD", "JPY"])
+        await asyncio.sleep(DAY_S)
+        assert world.cluster.ready("rate") == "ProviderUnavailable"
+        assert world.cluster.message("rate").endswith(f". {STILL}EUR to USD, GBP, quoted by ecb for 2026-10-30")
+        await asyncio.sleep(7 * DAY_S)
+        assert "USD" not in world.cluster.data("rate")
+        assert STILL not in world.cluster.message("rate")
+
+    world.run(story())
+
+
 @pytest.mark.parametrize("change", ["the provider fails", "the currency ended", "another currency is asked for"])
 def test_a_rate_is_withdrawn_whatever_keeps_it_from_being_renewed(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     """An outage, a pair that is quoted no more, and a rate of a former spec that is left behind."""

@@ -130,6 +130,17 @@ def test_a_damaged_status_is_no_rate(damage: dict[str, Any]) -> None:
     assert memory.published({**body, **damage}, SPEC) is None
 
 
+def test_what_answers_this_spec_is_not_told_as_a_former_ones() -> None:
+    """It is in the status; what answers another is in the message alone."""
+    body, holds = status.desired_published(owner(), SPEC, PUBLISHED, NOW), "ConfigMap x holds EUR to USD"
+    failed = status.desired_failed(owner(body), SPEC, CurrencyNotSupported("no"), NOW, holds=holds)
+    assert (ready(failed)["message"], failed["rates"]) == ("no", body["rates"])
+    other = replace(SPEC, currencies=("GBP",))
+    failed = status.desired_failed(owner(body), other, CurrencyNotSupported("no"), NOW, holds=holds)
+    assert ready(failed)["message"] == f"no. What was published before is still there: {holds}"
+    assert "rates" not in failed
+
+
 def test_an_outage_whose_text_changes_writes_once() -> None:
     """Ten thousand objects are not written because a provider fails in another way."""
     first = status.desired_failed(owner(), SPEC, ProviderUnavailable("HTTP 500"), NOW)

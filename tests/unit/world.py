@@ -3,6 +3,7 @@
 
 import asyncio
 import datetime as dt
+import json
 import selectors
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -15,7 +16,7 @@ import pytest
 
 from exchangerates import status as statuses
 from exchangerates import threads
-from exchangerates.api import Condition, Reason
+from exchangerates.api import KIND, Condition, Reason
 from exchangerates.budget import Budget
 from exchangerates.controller import Controller
 from exchangerates.day_tables import DayTables
@@ -162,14 +163,22 @@ class MemoryCluster:
 
     def ready(self, name: str) -> str:
         """Give the reason of an object's Ready condition, empty where there is none."""
-        return str(statuses.condition(self.status(name), Condition.READY).get("reason", ""))
+        return str(self._condition(name, Condition.READY).get("reason", ""))
+
+    def message(self, name: str) -> str:
+        """Give the message of an object's Ready condition, empty where there is none."""
+        return str(self._condition(name, Condition.READY).get("message", ""))
 
     def stale(self, name: str) -> str:
         """Give the status of an object's Stale condition, empty where there is none."""
-        return str(statuses.condition(self.status(name), Condition.STALE).get("status", ""))
+        return str(self._condition(name, Condition.STALE).get("status", ""))
+
+    def _condition(self, name: str, kind: Condition) -> Mapping[str, Any]:
+        return statuses.condition(self.status(name), kind)
 
     def _store(self, kind: str, kept: dict[ObjectKey, dict[str, Any]], body: dict[str, Any]) -> dict[str, Any]:
         body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(next(self._versions))}}
+        body = json.loads(json.dumps(body))  # as it comes over the wire
         kept[ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"])] = body
         asyncio.get_running_loop().call_soon(self.watches, kind, "MODIFIED", body)
         return body
@@ -247,6 +256,7 @@ class World:
         monkeypatch.setattr(threads, "in_thread", _at_once)
         self._start = start
         self.cluster = cluster or MemoryCluster()
+        self.announced: list[tuple[str, str]] = []
         self.upstreams = upstreams
         self._work: asyncio.Task[None]
         self._begin()
@@ -255,14 +265,16 @@ class World:
         """Make an operator that remembers nothing."""
         upstreams = self.upstreams
         self.metrics = Metrics(upstream.name for upstream in upstreams)
+        budgets = {upstream.name: Budget(upstream.limit) if upstream.limit else None for upstream in upstreams}
         sources = [
             Source(
                 upstream.name,
                 upstream.fetch,
                 20.0,
                 self.metrics.fetched,
-                history=_history(upstream, self.metrics),
-                budget=Budget(upstream.limit) if upstream.limit else None,
+                history=_history(upstream, self.metrics, budgets[upstream.name]),
+                budget=budgets[upstream.name],
+                announce=lambda *told: self.announced.append(told),
             )
             for upstream in upstreams
         ]
@@ -299,7 +311,8 @@ class World:
     def show(self, kind: str, event: str, body: dict[str, Any]) -> None:
         """Show the operator's watches what has happened."""
         watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
-        watch(event, body)
+        if self.controller.is_news(KIND if kind == "rate" else "ConfigMap", event, body):
+            watch(event, body)
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Run the operator beside a story; the end of the story is its own."""
@@ -326,9 +339,9 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
     return call()
 
 
-def _history(upstream: Upstream, metrics: Metrics) -> DayTables | None:
+def _history(upstream: Upstream, metrics: Metrics, budget: Budget | None) -> DayTables | None:
     if isinstance(upstream, Archive):
-        return DayTables(upstream.name, upstream.fetch_day, metrics.fetched_day)
+        return DayTables(upstream.name, upstream.fetch_day, metrics.fetched_day, budget)
     return None
 
 
