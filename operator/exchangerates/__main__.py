@@ -12,6 +12,7 @@ import asyncio
 import datetime as dt
 import functools
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import kopf
@@ -26,7 +27,7 @@ from exchangerates.endpoints import serving
 from exchangerates.errors import ApiError, StartError
 from exchangerates.metrics import Gauges, Metrics
 from exchangerates.observed import Observed
-from exchangerates.providers import PROVIDERS, FetchDay
+from exchangerates.providers import PROVIDERS, FetchDays
 from exchangerates.rate_tables import RateTables, today_utc
 from exchangerates.rates import RateTable
 from exchangerates.reconcile import Reconciler
@@ -162,20 +163,23 @@ def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
 
     limit = settings.max_calls_per_day.get(name)
     budget = Budget(limit) if limit else None
+    least_interval_s = settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s)
+    history = None
+    if provider.fetch_days is not None:
+        fetch_days = functools.partial(_fetch_days, provider.fetch_days, url, key)
+        history = DayTables(name, fetch_days, observe_day, budget, least_interval_s)
     return Source(
         name=name,
         budget=budget,
         fetch=lambda: provider.fetch(url, key, today_utc()),
-        min_fetch_interval_s=settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s),
+        min_fetch_interval_s=least_interval_s,
         observer=observe,
-        history=DayTables(name, functools.partial(_fetch_day, provider.fetch_day, url, key), observe_day, budget)
-        if provider.fetch_day
-        else None,
+        history=history,
     )
 
 
-def _fetch_day(fetch: FetchDay, url: str, key: str | None, day: dt.date) -> RateTable:
-    return fetch(url, key, day, today_utc())
+def _fetch_days(fetch: FetchDays, url: str, key: str | None, days: Sequence[dt.date]) -> Mapping[dt.date, RateTable]:
+    return fetch(url, key, days, today_utc())
 
 
 def _configure_logs(settings: Settings) -> None:

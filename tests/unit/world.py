@@ -5,7 +5,7 @@ import asyncio
 import datetime as dt
 import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from itertools import count
@@ -67,6 +67,7 @@ class Upstream:
         self.calls = 0
         self.delay_s = 0.0
         self.error: Exception | None = None
+        self.least_interval_s = 20.0
         self.limit: int | None = None
 
     def fetch(self) -> RateTable:
@@ -77,17 +78,38 @@ class Upstream:
 
 
 class Archive(Upstream):
-    """A rate provider that keeps its history: the ECB's; what it quotes today is what it is told to."""
+    """A rate provider that keeps its history: the ECB's; what it quotes today is what it is told to.
+
+    Attributes:
+        days: The days that it was called for.
+        whole: Whether one answer holds all the days that it is told.
+        lost: Days that it fails for.
+        newest_error: What it fails with where today's table is asked for.
+    """
 
     def __init__(self, name: str, date: dt.date, **rates: str) -> None:
         super().__init__(name, date, **rates)
         self.days: list[dt.date] = []
+        self.whole = False
+        self.newest_error: FetchError | None = None
+        self.lost: dict[dt.date, FetchError] = {}
 
-    def fetch_day(self, day: dt.date) -> RateTable:
-        """Answer one call for a day."""
-        self.days.append(day)
+    def fetch(self) -> RateTable:
+        """Answer one call."""
+        if self.newest_error is not None:
+            raise self.newest_error
+        return super().fetch()
+
+    def fetch_days(self, days: Sequence[dt.date]) -> Mapping[dt.date, RateTable]:
+        """Answer one call for days."""
+        self.days.append(days[0])
         if self.error is not None:
             raise self.error
+        if days[0] in self.lost:
+            raise self.lost[days[0]]
+        return {day: self._table(day) for day in (days if self.whole else days[:1]) if day not in self.lost}
+
+    def _table(self, day: dt.date) -> RateTable:
         table = table_of(day)
         return RateTable(
             self.name, "EUR", {code: Price(Decimal(rate), table.date) for code, rate in table.rates.items()}
@@ -245,7 +267,7 @@ class World:
             Source(
                 upstream.name,
                 upstream.fetch,
-                20.0,
+                upstream.least_interval_s,
                 lambda *_: None,
                 history=_history(upstream),
                 budget=Budget(upstream.limit) if upstream.limit else None,
@@ -302,7 +324,9 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
 
 def _history(upstream: Upstream) -> DayTables | None:
     if isinstance(upstream, Archive):
-        return DayTables(upstream.name, upstream.fetch_day, lambda *_: None)
+        return DayTables(
+            upstream.name, upstream.fetch_days, lambda *_: None, least_interval_s=upstream.least_interval_s
+        )
     return None
 
 
