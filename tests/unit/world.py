@@ -169,6 +169,16 @@ class MemoryCluster:
         annotations = {**held["metadata"].get("annotations", {}), key: value}
         self._store("rate", self.rates, {**held, "metadata": {**held["metadata"], "annotations": annotations}})
 
+    def tamper(self, name: str, **data: str) -> None:
+        """Change a ConfigMap's data as somebody else; nothing where there is none."""
+        if held := self.maps.get(ObjectKey("default", name)):
+            self._store("map", self.maps, {**held, "data": {**held["data"], **data}})
+
+    def lose(self, name: str) -> None:
+        """Delete a ConfigMap as somebody else; nothing where there is none."""
+        if held := self.maps.pop(ObjectKey("default", name), None):
+            asyncio.get_running_loop().call_soon(self.watches, "map", "DELETED", held)
+
     def data(self, name: str) -> dict[str, str]:
         """Give a ConfigMap's data; empty where there is none."""
         held: dict[str, str] = self.maps.get(ObjectKey("default", name), {}).get("data", {})

@@ -47,7 +47,7 @@ def parse(status: int, body: bytes, today: dt.date) -> RateTable:
     if not isinstance(answer, dict):
         raise FetchError("the answer is not an object")
     if status != HTTPStatus.OK or answer.get("error"):
-        known = answer.get("message")
+        known = str(answer.get("message"))
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or known in _REFUSALS:
             raise AccessRefused(f"access refused ({known if known in _REFUSALS else f'HTTP {status}'})")
         raise FetchError(f"HTTP {status} without quotes")
