@@ -63,12 +63,10 @@ class Source:
         if self.history is not None:
             self.history.pause = self.pause
 
-    def usable_until(self, max_age_s: float, *, urgent: bool = False) -> float:
+    def usable_until(self, max_age_s: float, now: float, *, urgent: bool = False) -> float:
         """Give the time at which the held table has to be looked at again by somebody with this refresh interval."""
         wanted = self.fetched_at + max(max_age_s, self.min_fetch_interval_s)
-        if self.budget is None:
-            return wanted
-        return max(wanted, self.budget.next_call(asyncio.get_running_loop().time(), urgent=urgent))
+        return wanted if self.budget is None else max(wanted, self.budget.next_call(now, urgent=urgent))
 
     def next_call(self, *, urgent: bool) -> float:
         """Give the time from which a failing provider may be called again."""
@@ -95,15 +93,15 @@ class Source:
             FetchError: The last call failed so recently that it is too early for another.
         """
         now = asyncio.get_running_loop().time()
-        if self.table is not None and now < self.usable_until(max_age_s, urgent=urgent):
+        if self.table is not None and now < self.usable_until(max_age_s, now, urgent=urgent):
             self._note_lengthened(wanted=now >= self.fetched_at + max(max_age_s, self.min_fetch_interval_s))
             return self.table
         if self._under_way is None:
             if self.error is not None and now < self.next_call(urgent=urgent):
                 raise self.error
             self.pause.check(now)
-            if self.table is None and self.error is None and not urgent and now < self.usable_until(max_age_s):
-                raise FetchedBefore(self.usable_until(max_age_s) - now)
+            if self.table is None and self.error is None and not urgent and now < self.usable_until(max_age_s, now):
+                raise FetchedBefore(self.usable_until(max_age_s, now) - now)
             if self.budget is not None and now < (free_at := self.budget.next_call(now, urgent=True)):
                 self._note_lengthened(wanted=True)
                 raise OutOfBudget(free_at - now, self.budget.limit)
