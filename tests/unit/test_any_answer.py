@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchangerates.errors import FetchError
-from exchangerates.providers import ecb, exchangeratesapi, frankfurter, http, openexchangerates
+from exchangerates.providers import PROVIDERS, ecb, exchangeratesapi, frankfurter, http, openexchangerates
 from exchangerates.rates import RateTable
 from localcluster.rateserver import formats, table_of
 
@@ -47,6 +47,11 @@ PARSERS: dict[str, tuple[Parse, str]] = {
 }
 GOOD = {name: formats.body(name, table_of(DAY), None) for name in PARSERS}
 CSV = b"Date,USD,GBP,\n2024-06-28,1.0705,0.84638,\n2024-06-27,1.0696,N/A,\n"
+
+
+def test_every_parser_is_looked_at() -> None:
+    """The blended table has that of the plain one."""
+    assert {*PARSERS, "frankfurter-blended"} == set(PROVIDERS)
 
 
 def check(parse: Parse, base: str, body: bytes, *, said: str | None = None) -> None:
