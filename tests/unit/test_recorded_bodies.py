@@ -59,6 +59,7 @@ def test_openexchangerates_digits_are_published_as_they_are() -> None:
         pytest.param(404, b'{"error":true,"status":404,"message":"not_found","description":"-"}', FetchError),
         # https://github.com/smeevil/open_exchange_rates, fixture/vcr_cassettes/client/api_error.json (MIT)
         pytest.param(401, b'{"description": "Something went horribly wrong!"}', AccessRefused),
+        pytest.param(400, b'{"error":true,"message":["invalid_app_id"]}', FetchError, id="no text"),
         pytest.param(200, b'{"timestamp":1449877801,"base":"USD"}', FetchError, id="no rates"),
         pytest.param(200, b'{"timestamp":"x","base":"USD","rates":{"AED":3.672538}}', FetchError, id="no time"),
         pytest.param(200, b'{"timestamp":1e30,"base":"USD","rates":{"AED":3.672538}}', FetchError, id="far ahead"),
