@@ -77,7 +77,7 @@ async def ask(source: Source, kind: str, *how: Any) -> None:  # noqa: ANN401 - a
         pass
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.lists(steps, min_size=3, max_size=40), limit=st.one_of(st.none(), st.integers(1, 9)))
 def test_calls_keep_their_distance(monkeypatch: pytest.MonkeyPatch, story: list[Any], limit: int | None) -> None:
     """The least interval after a success or a refusal, a Retry-After of either kind of call, and the day's budget."""

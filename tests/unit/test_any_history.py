@@ -166,7 +166,7 @@ async def interfere(world: World, upstreams: tuple[Remembered, ...], kind: str, 
             world.cluster.annotate(name, APPROVE_ANNOTATION, approval if kind == "spike" else f"1{approval}")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.lists(events, min_size=1, max_size=12))
 def test_what_is_published_was_quoted_whatever_happens(monkeypatch: pytest.MonkeyPatch, story: list[Any]) -> None:
     """For that pair on that day, plain and positive; its day is never before that of what was published before."""
