@@ -49,6 +49,7 @@ class Remembered(Upstream):
     def __init__(self, name: str) -> None:
         super().__init__(name, FRIDAY, USD="1.1172", GBP="0.8338")
         self.lag = dt.timedelta(1)
+        self.least_interval_s = 60.0
         self.quoted: set[tuple[str, str, str, str]] = set()
 
     def fetch(self) -> RateTable:
@@ -114,7 +115,7 @@ events = st.one_of(
     st.tuples(st.just("fail"), st.integers(0, 1), st.sampled_from(["HTTP 500", "Retry-After", "refused"])),
     st.tuples(st.just("heal"), st.integers(0, 1)),
     st.tuples(st.just("restart")),
-    st.tuples(st.just("sleep"), st.sampled_from([HOUR_S, 25 * HOUR_S])),
+    st.tuples(st.just("sleep"), st.sampled_from([HOUR_S, 5 * HOUR_S])),
     st.tuples(st.just("refresh"), st.sampled_from(sorted(SPECS))),
     st.tuples(st.sampled_from(["spike", "almost approved spike"]), st.sampled_from(["wary", "set"])),
     st.tuples(st.just("edit"), st.sampled_from(sorted(SPECS))),
