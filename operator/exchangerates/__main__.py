@@ -12,6 +12,7 @@ import asyncio
 import datetime as dt
 import functools
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import kopf
@@ -27,7 +28,7 @@ from exchangerates.endpoints import serving
 from exchangerates.errors import ApiError, StartError
 from exchangerates.metrics import Gauges, Metrics
 from exchangerates.observed import Observed
-from exchangerates.providers import PROVIDERS, FetchDay
+from exchangerates.providers import PROVIDERS, FetchDays
 from exchangerates.rate_tables import RateTables, today_utc
 from exchangerates.rates import RateTable
 from exchangerates.reconcile import Reconciler
@@ -156,23 +157,24 @@ def _source(name: str, settings: Settings, metrics: Metrics, announcer: Announce
     key = settings.api_keys.get(name)
     limit = settings.max_calls_per_day.get(name)
     budget = Budget(limit) if limit else None
+    least_interval_s = settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s)
     history: DayTables | None = None
-    if provider.fetch_day:
-        fetch_day = functools.partial(_fetch_day, provider.fetch_day, url, key)
-        history = DayTables(name, fetch_day, metrics.fetched_day, budget)
+    if provider.fetch_days is not None:
+        fetch_days = functools.partial(_fetch_days, provider.fetch_days, url, key)
+        history = DayTables(name, fetch_days, metrics.fetched_day, budget, least_interval_s)
     return Source(
         name=name,
         budget=budget,
         fetch=lambda: provider.fetch(url, key, today_utc()),
-        min_fetch_interval_s=settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s),
+        min_fetch_interval_s=least_interval_s,
         observer=metrics.fetched,
         announce=announcer.interval_lengthened,
         history=history,
     )
 
 
-def _fetch_day(fetch: FetchDay, url: str, key: str | None, day: dt.date) -> RateTable:
-    return fetch(url, key, day, today_utc())
+def _fetch_days(fetch: FetchDays, url: str, key: str | None, days: Sequence[dt.date]) -> Mapping[dt.date, RateTable]:
+    return fetch(url, key, days, today_utc())
 
 
 def _configure_logs(settings: Settings) -> None:
