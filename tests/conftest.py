@@ -14,7 +14,7 @@ class OneNode(LoadFileScheduling):  # type: ignore[misc] # xdist ships no types
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest: a process that gets it last would work on alone in the end."""
-    order = ("node", "cluster", "infra", "unit")
+    order = ("node", "cluster", "infra", "docs", "unit")
     items.sort(key=lambda item: order.index(item.path.relative_to(config.rootpath / "tests").parts[0]))
 
 

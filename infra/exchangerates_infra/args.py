@@ -17,15 +17,15 @@ class ImageArgs:
 
     Attributes:
         ref: An existing image; everything else is then left out of account.
-        repository: Where the built image is pushed, without a tag; None loads it into the local engine.
+        repository: Where the built image is pushed, without a tag; left out, it is loaded into the local engine.
         tag: The tag of the built image; what is pushed is deployed by digest all the same.
         platforms: What it is built for, such as `linux/amd64`; empty for the builder's own.
-        builder: The name of a BuildKit builder; None for the default one.
+        builder: The name of a BuildKit builder; left out, the default one.
         base_image: The base image in place of the Dockerfile's.
         context: The directory of the Dockerfile, relative to the program's: an absolute one would make a rebuild on
             every machine.
         provenance: Whether the pushed image carries a record of how it was built.
-        sbom: The image that lists the pushed image's contents for it, or None for no such list.
+        sbom: The image that lists the pushed image's contents for it; left out, there is no such list.
     """
 
     ref: str | None = None
@@ -80,7 +80,7 @@ class PodArgs:
         labels: Labels of the Deployment and its Pod besides their own.
         node_selector: Labels that its node must have.
         tolerations: Taints that it tolerates, as in a Pod's spec.
-        priority_class: The name of its PriorityClass, or None.
+        priority_class: The name of its PriorityClass.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -94,9 +94,9 @@ class EgressArgs:
     """The way from the operator to the rate providers; calls to the API server never take it.
 
     Attributes:
-        https_proxy: The proxy for `https://` addresses, such as `http://proxy.example.com:3128`, or None.
-        http_proxy: The same for `http://` addresses.
-        proxy_credentials: User and password of the proxies as in an address, `user:password`, or None; kept secret.
+        https_proxy: The proxy for `https://` addresses, such as `http://proxy.example.com:3128`.
+        http_proxy: The proxy for `http://` addresses.
+        proxy_credentials: User and password of the proxies as in an address, `user:password`; kept secret.
         no_proxy: Hosts and domains that are reached directly, besides those of the cluster.
         ca_bundle: Certificates, PEM, of private authorities that are trusted besides the public ones, or None.
     """

@@ -143,5 +143,6 @@ def monitoring(reader: ConfigReader) -> MonitoringArgs:
             dashboard_labels=section.labels("dashboardLabels") or defaults.dashboard_labels,
             scrape_interval=section.text("scrapeInterval", r"([0-9]+(m|s))+", "a duration such as 30s or 1m")
             or defaults.scrape_interval,
-            runbook_url=section.text("runbookUrl", r"\S+", "an address") or defaults.runbook_url,
+            runbook_url=section.text("runbookUrl", r"\S+", "an address such as https://wiki.example.com/runbook")
+            or defaults.runbook_url,
         )

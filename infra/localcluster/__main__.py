@@ -10,23 +10,45 @@ from localcluster.errors import LocalClusterError
 from localcluster.workspace import STATE, command_line
 
 
-def main() -> int:
-    """Run one command; give the exit code."""
+def command_line_parser() -> argparse.ArgumentParser:
+    """Give the parser of the command line."""
     parser = argparse.ArgumentParser(prog="localcluster", description=__doc__)
-    parser.add_argument("--state", type=Path, default=STATE, help="where the cluster is kept (default: %(default)s)")
-    actions = parser.add_subparsers(dest="action", required=True)
-    up = actions.add_parser("up", help="start what does not run, apply the stack, show the rates")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=STATE,
+        metavar="DIRECTORY",
+        help=f"where the cluster is kept (default: {STATE.name} of this clone)",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+
+    up = command("up", "start what does not run, apply the stack `local`, show the rates")
     up.add_argument(
-        "--stand-in", action="store_true", help="take rates from the stand-in also where there is a network"
+        "--stand-in", action="store_true", help="take rates from the stand-in even where there is a network"
     )
     up.add_argument("--without-pulumi", action="store_true", help="apply the stack without the Pulumi CLI")
-    actions.add_parser("status", help="show the components, the operator and the rates")
-    logs = actions.add_parser("logs", help="print a log")
-    logs.add_argument("component", nargs="?", default="operator", choices=commands.LOGS, help="(default: operator)")
-    actions.add_parser("kubeconfig", help="print the path of the kubeconfig file")
-    down = actions.add_parser("down", help="stop everything; the data stays for the next `up`")
-    down.add_argument("--purge", action="store_true", help="forget the data too")
-    arguments = parser.parse_args()
+    command("status", "show the components, the operator and the rates; the exit code is 1 where one is not well")
+    logs = command("logs", "print the log of one component")
+    logs.add_argument(
+        "component",
+        nargs="?",
+        default="operator",
+        choices=commands.LOGS,
+        metavar="COMPONENT",
+        help=f"one of {', '.join(commands.LOGS)} (default: %(default)s)",
+    )
+    command("kubeconfig", "print the path of the kubeconfig file")
+    down = command("down", "stop everything; the data stays for the next `up`")
+    down.add_argument("--purge", action="store_true", help="remove the data too")
+    return parser
+
+
+def main() -> int:
+    """Run one command; give the exit code."""
+    arguments = command_line_parser().parse_args()
     # Told to end by either signal, a build's compiler has to end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     state = arguments.state.resolve()

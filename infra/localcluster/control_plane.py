@@ -240,7 +240,7 @@ class ControlPlane:
         account = Reference("v1", "ServiceAccount", "default", "default")
         with Client(self.kubeconfig) as client:
             if not wait_until(lambda: client.get(account), STARTED_WITHIN_S):
-                raise LocalClusterError(f"{account} does not appear; see {self.components[-1].log}")
+                raise LocalClusterError(f"{account} does not appear; see {self.components[-1].log}, and run `up` again")
 
 
 class _PortTaken(Exception):

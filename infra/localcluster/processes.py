@@ -81,7 +81,9 @@ class Process:
                     start_new_session=True,
                 )
         except OSError as error:
-            raise LocalClusterError(f"{self.name} cannot be started: {error}") from error
+            raise LocalClusterError(
+                f"{self.name} cannot be started: {error}; correct that and run the same command again"
+            ) from error
         # It is to outlive this object; without this the subprocess module would warn about it.
         process.returncode = 0
         half = self._file.with_suffix(".half")
@@ -101,7 +103,9 @@ class Process:
             if wait_until(lambda: self.pid is None, timeout_s):
                 break
         else:
-            raise LocalClusterError(f"{self.name} (process {pid}) does not end, not even by SIGKILL")
+            raise LocalClusterError(
+                f"{self.name} (process {pid}) does not end, not even by SIGKILL; look at it with `ps`"
+            )
         self._file.unlink(missing_ok=True)
 
     def tail(self) -> str:

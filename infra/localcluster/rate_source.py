@@ -78,7 +78,10 @@ class RateSource:
             return self.stand_in.pid is None or "replays" in self.stand_in.log.read_text(encoding="utf-8")
 
         if not wait_until(answers, _STARTED_WITHIN_S) or self.stand_in.pid is None:
-            raise LocalClusterError(f"the stand-in rate server does not start:\n{self.stand_in.tail()}")
+            raise LocalClusterError(
+                f"the stand-in rate server does not start; its last lines:\n{self.stand_in.tail()}\n"
+                f"The whole log is {self.stand_in.log}. Correct the cause and run `up` again."
+            )
 
 
 def _network_answers() -> bool:

@@ -69,7 +69,9 @@ def remembered_port(file: Path) -> int:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(str(chosen), encoding="utf-8")
         return chosen
-    raise LocalClusterError("no free port on 127.0.0.1")
+    raise LocalClusterError(
+        "no free port on 127.0.0.1; end a program that listens there, and run the same command again"
+    )
 
 
 def is_free(port: int) -> bool:

@@ -117,7 +117,10 @@ async def _prepare_crd(settings: Settings, namespace: str | None, metrics: Metri
             try:
                 await crd.install(cluster)
             except ApiError as error:
-                raise StartError(f"the CRD could not be installed: {error}") from error
+                raise StartError(
+                    f"the CRD could not be installed: {error}; give the operator's account get, create and patch on "
+                    "customresourcedefinitions, or apply operator/exchangerates/crd.yaml and leave --install-crd out"
+                ) from error
         await crd.wait_for(cluster, namespace)
 
 

@@ -56,38 +56,77 @@ class Condition(StrEnum):
 
 
 class Reason(StrEnum):
-    """Every reason that a condition or an event can carry."""
+    """Every reason that a condition or an event can carry: first what it means, then what to do."""
 
     PUBLISHED = "Published"
     """The ConfigMap holds the rate for this generation of the spec, and it is not older than `maxAge`."""
     SPIKE_HELD = "SpikeHeld"
-    """A newer quote moved more than `maxChangePercent`: the former rate stays until that is confirmed or approved."""
+    """Ready is True, the rate is good, but a newer quote moved more than `maxChangePercent` and is held back.
+
+    Wait for the next quote, or approve it: the message has the command.
+    """
     RATE_TOO_OLD = "RateTooOld"
-    """The newest quote that could be had is older than `maxAge`; it stays in the ConfigMap."""
+    """No quote newer than `maxAge` could be had; the ConfigMap keeps the old one, or with `onStale: Withdraw` none.
+
+    Look at the rate provider's metrics and at the operator's log, or give a longer `maxAge`.
+    """
     RATE_FRESH = "RateFresh"
-    """The published quote is not older than `maxAge`."""
+    """The published quote is not older than `maxAge`: the reason of Stale, not of Ready."""
     SUSPENDED = "Suspended"
-    """`spec.suspend` is true: the operator leaves the ConfigMap as it is, whatever happens to it."""
+    """`spec.suspend` is true: the ConfigMap is neither refreshed nor repaired, whatever happens to it.
+
+    Set it to false.
+    """
     INVALID_SPEC = "InvalidSpec"
-    """A stored spec that today's validation would refuse."""
+    """A stored spec that the CRD would refuse today, or a `date` that is not over or no day of the calendar.
+
+    Edit the field that the message names.
+    """
     CURRENCY_NOT_SUPPORTED = "CurrencyNotSupported"
-    """No enabled rate provider quotes the currency or the base."""
+    """Every rate provider that may be asked answered, and none quotes the pair.
+
+    Check both codes, or name a rate provider that quotes them.
+    """
     PROVIDER_NOT_ENABLED = "ProviderNotEnabled"
-    """`spec.provider` names a rate provider that this stack did not enable."""
+    """`spec.provider` names a rate provider that is not in the stack's chain.
+
+    Name one that is, leave it out, or ask the platform team.
+    """
     HISTORY_NOT_SUPPORTED = "HistoryNotSupported"
-    """`spec.date` is given, and no rate provider that may be asked keeps its history."""
+    """`spec.date` is given, and no rate provider that may be asked keeps its history.
+
+    Name another one than `exchangeratesapi`, or leave `date` out.
+    """
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
-    """No rate provider of the chain answered usefully; it is tried again by itself."""
+    """No rate provider that may be asked answered usefully.
+
+    Wait: it is tried again by itself. The message says what each of them answered.
+    """
     PROVIDER_REFUSED = "ProviderRefused"
-    """The rate provider refused the API key or the plan: somebody has to act."""
+    """The rate provider refused the API key, the plan or the quota.
+
+    The platform team has to look at the account with the provider.
+    """
     TARGET_CONFLICT = "TargetConflict"
-    """The target ConfigMap exists and belongs to somebody else; it is left untouched."""
+    """The target ConfigMap exists and belongs to somebody else; it is left untouched.
+
+    Delete or rename it, or set another `target.name`.
+    """
     TARGET_REFUSED = "TargetRefused"
-    """The API server refused the ConfigMap (quota, admission, an immutable one)."""
+    """The API server refused the ConfigMap; the message has its own words.
+
+    Correct what it names: a label, a quota, an admission policy.
+    """
     INTERNAL_ERROR = "InternalError"
-    """An error that nobody foresaw; the operator's log has its traceback."""
+    """An error that nobody foresaw; it is tried again ever more rarely.
+
+    Report it with the traceback in the operator's log.
+    """
     INTERVAL_LENGTHENED = "IntervalLengthened"
-    """On the operator's own Deployment: objects want more calls to a rate provider than `maxCallsPerDay` allows."""
+    """Only as an event on the operator's own Deployment: objects want more calls than `maxCallsPerDay` allows.
+
+    Allow more, or give the objects a longer `refreshInterval`.
+    """
 
 
 READY_REASONS: Final = (Reason.PUBLISHED, Reason.SPIKE_HELD)

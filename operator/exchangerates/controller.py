@@ -255,10 +255,10 @@ class Controller:
             waiting.call.add_done_callback(lambda _: self.agenda.look_now(owner.key))
             return None
         except ApiError as error:
-            logger.warning("ExchangeRate %s: %s", owner.key, error)
+            logger.warning("ExchangeRate %s: %s; it is tried again by itself", owner.key, error)
             outcome, ended = Outcome(memory.reason, None), "ApiError"
         except Exception:
-            logger.exception("ExchangeRate %s: the pass failed", owner.key)
+            logger.exception("ExchangeRate %s: the pass failed; it is tried again, report this traceback", owner.key)
             outcome = Outcome(Reason.INTERNAL_ERROR, None)
         self.metrics.reconciled(ended or outcome.reason or "Gone", time.perf_counter() - began)
         return outcome

@@ -72,7 +72,10 @@ def from_kubeconfig(paths: list[Path]) -> Credentials:
             f"kubeconfig {where} has no current context; set it by `kubectl config use-context`"
         ) from None
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise CredentialsError(f"kubeconfig {where} cannot be used: {type(error).__name__}: {error}") from error
+        raise CredentialsError(
+            f"kubeconfig {where} cannot be used: {type(error).__name__}: {error}; correct it, or name "
+            "another in KUBECONFIG"
+        ) from error
     connection = {
         **_file_or_data(cluster, "certificate-authority", cluster_file, "ca"),
         **_file_or_data(user, "client-certificate", user_file, "certificate"),

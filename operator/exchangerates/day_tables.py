@@ -133,14 +133,16 @@ class DayTables:
         except (FetchError, TimeoutError) as error:
             self._error = error if isinstance(error, FetchError) else FetchError("timed out")
         except Exception:
-            logger.exception("rate provider %s: its answer could not be read", self.name)
+            logger.exception("rate provider %s: its answer could not be read; report this traceback", self.name)
             self._error = FetchError("its answer could not be read")
         else:
             self._error, self._failures = None, 0
             return {day: table for day, table in tables.items() if _right(table, day)}
         self._failures += 1
         self.pause.hear(self._error, asyncio.get_running_loop().time())
-        logger.warning("rate provider %s: the table of %s: %s", self.name, days[0], self._error)
+        logger.warning(
+            "rate provider %s: the table of %s: %s; it is tried again by itself", self.name, days[0], self._error
+        )
         return {}
 
 

@@ -86,7 +86,9 @@ async def log_in(watching: Callable[[str], None]) -> kopf.AiohttpSession:
     try:
         trust = info.as_ssl_context()
     except (OSError, ssl.SSLError, ValueError) as error:
-        raise CredentialsError(f"the certificates for {found.server} cannot be used: {error}") from error
+        raise CredentialsError(
+            f"the certificates for {found.server} cannot be used: {error}; correct the kubeconfig"
+        ) from error
     session = open_session(trust, info.as_http_headers(), found.tokens, watching, proxy=info.proxy_url)
     return kopf.AiohttpSession(server=info.server, aiohttp_session=session, default_namespace=info.default_namespace)
 

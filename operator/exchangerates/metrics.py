@@ -45,39 +45,44 @@ class Metrics:
         self._watched: set[str] = set()
         self._reconciles = Counter(
             "exchangerates_reconciles",
-            "Passes over objects by the reason they ended with",
+            "Passes over objects by the reason that they ended with, or Gone or ApiError",
             ["reason"],
             registry=self._registry,
         )
         self._reconcile_seconds = Histogram(
-            "exchangerates_reconcile_duration_seconds", "Time of one pass", buckets=_SECONDS, registry=self._registry
+            "exchangerates_reconcile_duration_seconds",
+            "How long one pass over an object took",
+            buckets=_SECONDS,
+            registry=self._registry,
         )
         self._fetches = Counter(
             "exchangerates_provider_fetches",
-            "Calls to rate providers",
+            "Calls to rate providers; the outcome is success or failure",
             ["provider", "outcome"],
             registry=self._registry,
         )
         self._fetch_seconds = Histogram(
             "exchangerates_provider_fetch_duration_seconds",
-            "Time of one call to a rate provider",
+            "How long one call to a rate provider took",
             ["provider"],
             buckets=_SECONDS,
             registry=self._registry,
         )
         self._quote_date = Gauge(
             "exchangerates_provider_quote_timestamp_seconds",
-            "Start of the newest quoted day, UTC, by rate provider",
+            "Start of the newest quoted day, UTC; time() less this is the quote's age",
             ["provider"],
             registry=self._registry,
         )
         self._objects = Gauge(
             "exchangerates_objects",
-            "ExchangeRates by the status and the reason of their Ready condition",
+            "ExchangeRates by the status and the reason of their Ready condition; Pending before the first pass",
             ["ready", "reason"],
             registry=self._registry,
         )
-        self._backlog = Gauge("exchangerates_queue_length", "Objects that wait to be served", registry=self._registry)
+        self._backlog = Gauge(
+            "exchangerates_queue_length", "Objects that wait to be served at once", registry=self._registry
+        )
         self._lag = Gauge(
             "exchangerates_scheduler_lag_seconds",
             "How long the object has waited that waits longest to be served",
@@ -85,13 +90,13 @@ class Metrics:
         )
         self._calls = Gauge(
             "exchangerates_provider_calls_per_day",
-            "Calls of the last 24 hours to a rate provider with a budget, and those that it still has",
+            "Calls of the last 24 hours, used and left, of rate providers with maxCallsPerDay",
             ["provider", "state"],
             registry=self._registry,
         )
         self._lengthened = Gauge(
             "exchangerates_provider_interval_lengthened",
-            "1 while objects want calls sooner than the budget of the rate provider allows",
+            "1 while objects want calls sooner than maxCallsPerDay allows",
             ["provider"],
             registry=self._registry,
         )

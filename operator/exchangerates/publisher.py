@@ -126,10 +126,14 @@ class Publisher:
 
 
 def _conflict(target: ObjectKey, held: ConfigMap) -> TargetConflict:
-    whose = f"ExchangeRate {held.owner_name}" if held.owner_name else "somebody else"
+    if held.owner_name:
+        return TargetConflict(
+            f"ConfigMap {target.name} exists and belongs to ExchangeRate {held.owner_name}; it is left as it is. "
+            "Write another spec.target.name, here or there"
+        )
     return TargetConflict(
-        f"ConfigMap {target.name} exists and belongs to {whose}; it is left as it is. Delete or rename it, or give "
-        "spec.target.name another name"
+        f"ConfigMap {target.name} exists and belongs to somebody else; it is left as it is. Delete or rename it, or "
+        "write another spec.target.name"
     )
 
 
@@ -140,5 +144,5 @@ def _translated(error: ApiError, target: ObjectKey) -> Exception:
     if "metadata.uid" in error.fields:
         return error  # another one under the same name by now: no refusal
     if error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY):
-        return TargetRefused(f"the API server refused ConfigMap {target.name}: {error}")
+        return TargetRefused(f"the API server refused ConfigMap {target.name}; correct what it names: {error}")
     return error

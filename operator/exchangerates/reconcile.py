@@ -107,7 +107,9 @@ class Reconciler:
             except (ApiError, OwnerGone, FetchUnderWay):
                 raise
             except Exception as error:  # what nobody foresaw costs one object its turn, and says so
-                logger.exception("ExchangeRate %s: the pass failed", owner.key)
+                logger.exception(
+                    "ExchangeRate %s: the pass failed; it is tried again, report this traceback", owner.key
+                )
                 unforeseen = ReconcileError(f"{type(error).__name__} in the operator; its log has the traceback")
                 return await self._fail(owner, spec, unforeseen, now, refresh=refresh)
             desired = status.desired_published(owner, spec, found.published, now, refreshed=refresh)
@@ -155,7 +157,11 @@ class Reconciler:
             await self._publisher.publish(owner, spec.target, left)
         except ReconcileError as refused:
             # The error that led here stays the one that is told; the next pass tries again.
-            logger.warning("ExchangeRate %s: its old rate could not be withdrawn: %s", owner.key, refused)
+            logger.warning(
+                "ExchangeRate %s: its old rate could not be withdrawn, the next pass tries again: %s",
+                owner.key,
+                refused,
+            )
 
     def _holds(self, owner: ExchangeRate) -> str:
         """Say what the object's ConfigMap holds, by the name that it was published under; empty for no rate."""
@@ -197,4 +203,6 @@ class Reconciler:
             )
         except ApiError as error:
             # The status says the same; an event that cannot be had must not undo the pass.
-            logger.warning("no event %s for ExchangeRate %s: %s", ready["reason"], owner.key, error)
+            logger.warning(
+                "no event %s for ExchangeRate %s, its status says the same: %s", ready["reason"], owner.key, error
+            )

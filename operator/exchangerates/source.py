@@ -119,7 +119,7 @@ class Source:
             self._told_at = now
             text = (
                 f"rate provider {self.name}: its objects want more than maxCallsPerDay ({self.budget.limit}); the "
-                "interval between two calls is longer than they ask for"
+                "interval between two calls is longer than they ask for; raise it, or ask for longer intervals"
             )
             logger.warning("%s", text)
             self.announce(self.name, text)
@@ -135,7 +135,7 @@ class Source:
         except (FetchError, TimeoutError) as error:
             self._failed(error if isinstance(error, FetchError) else FetchError("timed out"), loop.time())
         except Exception:
-            logger.exception("rate provider %s: its answer could not be read", self.name)
+            logger.exception("rate provider %s: its answer could not be read; report this traceback", self.name)
             self._failed(FetchError("its answer could not be read"), loop.time())
         else:
             if self.error is not None:

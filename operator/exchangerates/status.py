@@ -117,7 +117,8 @@ def _ready(owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, 
         fate = "does not hold it any more (onStale: Withdraw)" if spec.withdraws else "keeps that rate"
         return Reason.RATE_TOO_OLD, (
             f"{published.provider} quotes nothing newer than {published.date} for {', '.join(spec.currencies)}, which "
-            f"is older than maxAge ({spec.max_age_s / 3600:g}h); ConfigMap {target} {fate}{held and f'. {held}'}{idle}"
+            f"is older than maxAge ({spec.max_age_s / 3600:g}h); ConfigMap {target} {fate}. A newer one is looked for "
+            f"by itself, or write a longer maxAge{held and f'. {held}'}{idle}"
         )
     pairs = ", ".join(f"1 {quote.base} = {quote.rate} {quote.currency}" for quote in published.quotes)
     holds = f"ConfigMap {target} holds {pairs}, quoted by {published.provider} for {published.date}"
@@ -165,7 +166,8 @@ def _rate(quote: Quote) -> dict[str, Any]:
 
 def _stale(owner: ExchangeRate, published: Publication, now: dt.datetime, *, holds: bool) -> dict[str, Any]:
     if holds:
-        return _condition(owner, Condition.STALE, Reason.RATE_TOO_OLD, f"quoted for {published.date}", now, holds=True)
+        message = f"the rate was quoted for {published.date}, longer ago than maxAge"
+        return _condition(owner, Condition.STALE, Reason.RATE_TOO_OLD, message, now, holds=True)
     return _condition(owner, Condition.STALE, Reason.RATE_FRESH, "not older than maxAge", now, holds=False)
 
 

@@ -54,7 +54,10 @@ class TokenFile:
             if version != self._version:
                 self._token, self._version = self.path.read_text(encoding="utf-8").strip(), version
         except OSError as error:
-            raise CredentialsError(f"the token file {self.path} cannot be read: {error.strerror}") from error
+            raise CredentialsError(
+                f"the token file {self.path} cannot be read: {error.strerror}; correct the kubeconfig's "
+                "tokenFile, or the Pod's service account"
+            ) from error
         return self._token
 
     def refused(self) -> None:
@@ -171,6 +174,7 @@ def _credential(command: str, version: object, out: bytes) -> PluginCredential:
         usable = False
     if found is None or not usable:
         raise CredentialsError(
-            f"the credential plugin {command} did not print an ExecCredential of {version} with a token or certificate"
+            f"the credential plugin {command} did not print an ExecCredential of {version} with a token or "
+            "certificate; correct the kubeconfig's exec"
         )
     return found

@@ -23,8 +23,8 @@ COMPONENT = "exchange-rate-operator:index:ExchangeRateOperator"
 
 
 def readme_example() -> str:
-    """Give the README's program for another team."""
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    """Give the program that docs/how-to.md has for another team."""
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to.md").read_text(), re.DOTALL)
     return str(example)
 
 
