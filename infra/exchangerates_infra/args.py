@@ -96,12 +96,14 @@ class EgressArgs:
     Attributes:
         https_proxy: The proxy for `https://` addresses, such as `http://proxy.example.com:3128`, or None.
         http_proxy: The same for `http://` addresses.
+        proxy_credentials: User and password of the proxies as in an address, `user:password`, or None; kept secret.
         no_proxy: Hosts and domains that are reached directly, besides those of the cluster.
         ca_bundle: Certificates, PEM, of private authorities that are trusted besides the public ones, or None.
     """
 
     https_proxy: str | None = None
     http_proxy: str | None = None
+    proxy_credentials: pulumi.Input[str] | None = field(default=None, repr=False)
     no_proxy: tuple[str, ...] = ()
     ca_bundle: str | None = None
 
@@ -143,7 +145,8 @@ class OperatorArgs:
     """What one operator is made of.
 
     Attributes:
-        namespace: The operator's own namespace; the component creates it.
+        namespace: The operator's own namespace.
+        create_namespace: Whether the component creates it; otherwise it has to be there, and stays.
         base_currency: Base currency of ExchangeRates that name none, an ISO 4217 code.
         providers: The chain of rate providers, first choice first; no other is enabled.
         refresh_interval: How long ExchangeRates that name no interval use a quote, a Go duration from 1m to 720h.
@@ -168,6 +171,7 @@ class OperatorArgs:
     """
 
     namespace: str = "exchange-rate-operator"
+    create_namespace: bool = True
     base_currency: str = "EUR"
     providers: tuple[str, ...] = ("frankfurter", "ecb")
     refresh_interval: str = "1h"

@@ -18,13 +18,14 @@ from exchangerates_infra.args import (
     RateArgs,
 )
 from exchangerates_infra.crd import custom_resource_definition, people_roles
+from exchangerates_infra.environment import secrets
 from exchangerates_infra.image import operator_image
 from exchangerates_infra.monitoring import monitoring
 from exchangerates_infra.network import network_policy
 from exchangerates_infra.project import OPERATOR
 from exchangerates_infra.rates import exchange_rate
 from exchangerates_infra.rbac import operator_rights
-from exchangerates_infra.workload import api_key_secret, ca_config_map, deployment, metrics_service
+from exchangerates_infra.workload import ca_config_map, deployment, metrics_service, secret
 
 __all__ = [
     "CrdArgs",
@@ -74,25 +75,29 @@ class ExchangeRateOperator(pulumi.ComponentResource):
     def __init__(self, name: str, args: OperatorArgs | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("exchange-rate-operator:index:ExchangeRateOperator", name, None, opts)
         args = args or OperatorArgs()
-        namespace = Namespace(
-            f"{name}-namespace", metadata=ObjectMetaArgs(name=args.namespace, labels=_RESTRICTED), opts=_child(self)
-        )
+        namespace = self._namespace(name, args)
+        inside = _child(self, *namespace)
         account = ServiceAccount(
-            f"{name}-account",
-            metadata=ObjectMetaArgs(name=OPERATOR, namespace=args.namespace),
-            opts=_child(self, namespace),
+            f"{name}-account", metadata=ObjectMetaArgs(name=OPERATOR, namespace=args.namespace), opts=inside
         )
-        needs = [namespace, *self._kind(name, args), *self._inside(name, args, namespace)]
-        needs += operator_rights(name, account, args.namespace, args.watch_namespaces, _child(self, namespace))
+        needs = [*namespace, *self._kind(name, args), *self._inside(name, args, inside)]
+        needs += operator_rights(name, account, args.namespace, args.watch_namespaces, inside)
         image = operator_image(name, args.image, _child(self))
         workload = deployment(name, args, image, account.metadata.name, _child(self, *needs))
         # After the Deployment: destroyed in reverse, they go while the operator and their kind are still there.
         for rate in args.rates:
             exchange_rate(name, rate, _child(self, workload, *needs), wait=args.wait_for_rates)
-        self.namespace = namespace.metadata.name
+        self.namespace = namespace[0].metadata.name if namespace else pulumi.Output.from_input(args.namespace)
         self.image = pulumi.Output.from_input(image.ref)
         self.service_account = pulumi.Output.format("{0}/{1}", args.namespace, account.metadata.name)
         self._tell(args)
+
+    def _namespace(self, name: str, args: OperatorArgs) -> list[Namespace]:
+        """Register the operator's own namespace, unless somebody else looks after it."""
+        if not args.create_namespace:
+            return []
+        metadata = ObjectMetaArgs(name=args.namespace, labels=_RESTRICTED)
+        return [Namespace(f"{name}-namespace", metadata=metadata, opts=_child(self))]
 
     def _kind(self, name: str, args: OperatorArgs) -> list[pulumi.Resource]:
         """Register the CRD with the roles for people, where this component owns them."""
@@ -101,17 +106,16 @@ class ExchangeRateOperator(pulumi.ComponentResource):
         people_roles(name, args.namespace, _child(self))
         return [custom_resource_definition(name, args.crd, self)]
 
-    def _inside(self, name: str, args: OperatorArgs, namespace: Namespace) -> list[pulumi.Resource]:
+    def _inside(self, name: str, args: OperatorArgs, inside: pulumi.ResourceOptions) -> list[pulumi.Resource]:
         """Register what stands beside the Deployment in its namespace; give what it cannot start without."""
-        inside = _child(self, namespace)
         metrics_service(name, args.namespace, inside)
         if args.monitoring.enabled:
             monitoring(name, args.namespace, args.monitoring, inside)
         needs: list[pulumi.Resource] = []
         if args.network_policy.enabled:
             needs.append(network_policy(name, args, inside))
-        if args.api_keys:
-            needs.append(api_key_secret(name, args.namespace, args.api_keys, inside))
+        if secrets(args):
+            needs.append(secret(name, args, inside))
         if args.egress.ca_bundle is not None:
             needs.append(ca_config_map(name, args.namespace, args.egress.ca_bundle, inside))
         return needs

@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,11 +10,11 @@ import pulumi
 from exchangerates.api import PROVIDERS
 from exchangerates.errors import InvalidSpec
 from exchangerates.spec import Defaults, parse_spec
+from exchangerates_infra import names
 from exchangerates_infra.project import PROJECT
 
 EXAMPLE: Final = Defaults("EUR", PROVIDERS, 3600.0, 168 * 3600.0)
 """Defaults for checking a spec when only its form matters."""
-DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class StackConfigError(pulumi.RunError):
@@ -38,11 +37,23 @@ class ConfigReader:
         """Note a mistake that the rules for ExchangeRates found: their text has the value and what to write."""
         self._mistakes[f"{PROJECT}:{key}: {str(error).partition(': ')[2]}"] = None
 
-    def unknown(self, known: Collection[str]) -> None:
-        """Note the keys that nobody knows, with the most similar known one."""
+    def told(self, key: str) -> bool:
+        """Tell whether a mistake of this key is noted."""
+        return any(text.startswith(f"{PROJECT}:{key}: ") for text in self._mistakes)
+
+    def unknown_keys(self, known: Collection[str]) -> None:
+        """Note the stack's keys that nobody knows."""
         for key in sorted(self._values.keys() - set(known)):
-            near = difflib.get_close_matches(key, known, 1) or sorted(known)
-            self._mistakes[f"{PROJECT}:{key}: no such key; write {' or '.join(near)}"] = None
+            self.unknown(key, known)
+
+    def unknown(self, path: str, known: Collection[str]) -> None:
+        """Note a key that nobody knows by its whole path, with the most similar known one, or with all of them.
+
+        Its value is not told: nobody knows whether it is a secret.
+        """
+        near = difflib.get_close_matches(path.rpartition(".")[2], known, 1)
+        meant = f"did you mean {near[0]}?" if near else f"write one of {', '.join(known)}"
+        self._mistakes[f"{PROJECT}:{path}: there is no such key; {meant}"] = None
 
     def raise_mistakes(self) -> None:
         """Raise what was noted, if anything was.
@@ -57,6 +68,13 @@ class ConfigReader:
     def text(self, key: str, default: str) -> str:
         """Give a text; an empty one means the default."""
         return str(self._values.get(key) or default)
+
+    def encrypted(self, key: str, secrets: Collection[str]) -> str:
+        """Give a text that has to be one of the secrets; it is in no message."""
+        value = self.text(key, "")
+        if value and key not in secrets:
+            self.mistake(key, "(in plain text)", "it encrypted, with `pulumi config set --secret`, and replace it")
+        return value
 
     def boolean(self, key: str, *, default: bool) -> bool:
         """Give a boolean."""
@@ -81,26 +99,24 @@ class ConfigReader:
     def dns_label(self, key: str, default: str) -> str:
         """Give a namespace's name."""
         value = self.text(key, default)
-        if not DNS_LABEL.fullmatch(value):
-            self.mistake(key, value, "a namespace's name: lower-case letters, digits and '-', at most 63")
+        if not names.is_namespace(value):
+            self.mistake(key, value, names.NAMESPACE)
         return value
 
     def dns_labels(self, key: str) -> list[str]:
         """Give namespaces' names, each once."""
-        names = self.items(key)
-        if not all(isinstance(name, str) and DNS_LABEL.fullmatch(name) for name in names) or len(set(names)) < len(
-            names
-        ):
-            self.mistake(key, names, "namespaces' names, each once")
+        given = self.items(key)
+        if not all(map(names.is_namespace, given)) or len(set(given)) < len(given):
+            self.mistake(key, given, "namespaces' names, each once")
             return []
-        return names
+        return given
 
     def choices(self, key: str, default: list[str], choices: Sequence[str]) -> list[str]:
         """Give some of some texts, each once, in the order in which they stand."""
-        names = self.items(key) if self._values.get(key) else default
-        texts = [name for name in names if isinstance(name, str)]
-        if not names or not set(texts) <= set(choices) or len(set(texts)) < len(names):
-            self.mistake(key, names, f"some of {', '.join(choices)}, each once")
+        given = self.items(key) if self._values.get(key) else default
+        texts = [name for name in given if isinstance(name, str)]
+        if not given or not set(texts) <= set(choices) or len(set(texts)) < len(given):
+            self.mistake(key, given, f"some of {', '.join(choices)}, each once")
         return texts
 
     def items(self, key: str) -> list[Any]:
@@ -119,12 +135,21 @@ class ConfigReader:
             return {}
         return value
 
+    def labels(self, key: str, labels: Mapping[str, Any]) -> None:
+        """Check labels, each key and each value."""
+        for name, value in labels.items():
+            if not names.is_label_key(name):
+                self.mistake(key, name, names.KEY)
+            elif not names.is_label_value(value) and not self.told(f"{key}.{name}"):
+                self.mistake(f"{key}.{name}", value, names.LABEL_VALUE)
+
     def by_provider(self, key: str, what: str, check: Callable[[str], object]) -> dict[str, str]:
         """Give values by rate provider, each checked by a function that raises ValueError."""
         values = self.mapping(key)
         for name, value in values.items():
             if name not in PROVIDERS:
-                self.mistake(f"{key}.{name}", value, f"it below one of {', '.join(PROVIDERS)}")
+                self.unknown(f"{key}.{name}", PROVIDERS)
+                continue
             try:
                 check(str(value))
             except ValueError:

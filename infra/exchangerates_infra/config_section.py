@@ -1,6 +1,5 @@
 """Reads one of the stack's values that is an object, key by key; unknown keys are mistakes too."""
 
-import difflib
 import re
 from collections.abc import Callable
 from types import TracebackType
@@ -8,8 +7,6 @@ from typing import Any, Final, Self
 
 from exchangerates_infra.config_reader import ConfigReader
 
-_LABEL_VALUE: Final = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?")
-_LABEL_KEY: Final = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _MAX_PORT: Final = 65535
 
 
@@ -34,12 +31,16 @@ class Section:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for key in sorted(self._values.keys() - set(self._known)):
-            near = difflib.get_close_matches(key, self._known, 1) or sorted(self._known)
-            self._reader.mistake(f"{self._key}.{key}", self._values[key], f"{' or '.join(near)}; there is no such key")
+            self._reader.unknown(f"{self._key}.{key}", self._known)
 
     def has(self, key: str) -> bool:
         """Tell whether the key has a value."""
         return self._values.get(key) not in (None, "", [], {})
+
+    def given(self, key: str) -> object:
+        """Give a value as it stands there, or None."""
+        self._known.append(key)
+        return self._values.get(key)
 
     def mistake(self, key: str, write: str, shown: str | None = None) -> None:
         """Note a mistake of one key; `shown` stands for a value that nobody may read."""
@@ -49,6 +50,10 @@ class Section:
         """Tell whether the key's value is a boolean."""
         value = self._values.get(key)
         return isinstance(value, bool) or value in ("true", "false")
+
+    def is_true(self, key: str) -> bool:
+        """Tell whether the key's value is true."""
+        return self._values.get(key) in (True, "true")
 
     def boolean(self, key: str, *, default: bool) -> bool:
         """Give a boolean."""
@@ -85,9 +90,10 @@ class Section:
     def labels(self, key: str) -> dict[str, str]:
         """Give labels."""
         value = self._value(key, {})
-        if not isinstance(value, dict) or not all(_is_label(name, text) for name, text in value.items()):
-            self.mistake(key, "an object of labels, each a text of at most 63 letters, digits, '-', '_' and '.'")
+        if not isinstance(value, dict):
+            self.mistake(key, "an object of labels such as {team: payments}")
             return {}
+        self._reader.labels(f"{self._key}.{key}", value)
         return value
 
     def _all(self, key: str, valid: Callable[[Any], bool], write: str) -> list[Any]:
@@ -100,12 +106,3 @@ class Section:
     def _value(self, key: str, default: object) -> Any:  # noqa: ANN401 - JSON is what it is
         self._known.append(key)
         return self._values[key] if self.has(key) else default
-
-
-def _is_label(name: object, text: object) -> bool:
-    return (
-        isinstance(name, str)
-        and isinstance(text, str)
-        and bool(_LABEL_KEY.fullmatch(name))
-        and bool(_LABEL_VALUE.fullmatch(text))
-    )

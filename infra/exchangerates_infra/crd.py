@@ -27,10 +27,11 @@ def definition() -> dict[str, Any]:
     return body
 
 
-def spec_fields() -> tuple[str, ...]:
-    """Give the names of the fields of an ExchangeRate's spec."""
+def spec_schema() -> dict[str, dict[str, Any]]:
+    """Give the schemas of the fields of an ExchangeRate's spec, by their names."""
     schema = definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    return tuple(schema["properties"]["spec"]["properties"])
+    fields: dict[str, dict[str, Any]] = schema["properties"]["spec"]["properties"]
+    return fields
 
 
 def custom_resource_definition(name: str, args: CrdArgs, parent: pulumi.Resource) -> CustomResourceDefinition:

@@ -14,14 +14,17 @@ from typing import Any, Final
 
 import yaml
 
-from exchangerates.api import API_KEYS, GROUP, KIND
+from exchangerates.api import API_KEYS, KIND
 from exchangerates_infra.config_reader import StackConfigError
+from exchangerates_infra.environment import PROXY_ENTRY
 from exchangerates_infra.project import PROJECT, ROOT
-from exchangerates_infra.recorder import record, stack_file_values
+from exchangerates_infra.recorder import encrypted_keys, record, stack_file_values
+from exchangerates_infra.workload import SECRET_HASH
 
 PARTS: Final = ("crd.yaml", "operator.yaml", "rates.yaml")
 """In the order in which they are applied: `kubectl` has to know the kind before it takes an object of it."""
 _KEYS: Final = tuple(f"{PROJECT}:{provider}Key" for provider in API_KEYS)
+_CREDENTIALS: Final = f"{PROJECT}:proxyCredentials"
 _PULUMI: Final = "pulumi.com/"
 
 
@@ -55,7 +58,9 @@ def stack_manifests(stack: str, overrides: Mapping[str, object]) -> list[dict[st
     values = stack_file_values(stack, overrides)
     # The encrypted ones are Pulumi's alone; what stands for them here goes into no output.
     values |= dict.fromkeys(_KEYS, "elsewhere")
-    recording = record(stack, values, secret_keys=_KEYS)
+    if _CREDENTIALS in encrypted_keys(stack):
+        values[_CREDENTIALS] = "elsewhere:elsewhere"
+    recording = record(stack, values, secret_keys=(*_KEYS, _CREDENTIALS))
     if any(resource.type.startswith("docker-build:") for resource in recording.resources):
         raise ValueError("this stack builds its image; name one that is there already, with --image REFERENCE")
     return [_plain(manifest) for manifest in recording.manifests() if not _is_secret(manifest)]
@@ -65,7 +70,8 @@ def _is_secret(manifest: Mapping[str, Any]) -> bool:
     if manifest["kind"] != "Secret":
         return False
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
-    entries = " ".join(f"--from-literal={entry}=KEY" for entry in manifest["stringData"])
+    values = {PROXY_ENTRY: "USER:PASSWORD"}
+    entries = " ".join(f"--from-literal={entry}={values.get(entry, 'KEY')}" for entry in manifest["stringData"])
     sys.stderr.write(
         f"The Secret {name} is left out; once its namespace is there, make it with\n"
         f"  kubectl --namespace {namespace} create secret generic {name} {entries}\n"
@@ -74,7 +80,7 @@ def _is_secret(manifest: Mapping[str, Any]) -> bool:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a tree of JSON
-    """Leave out what only Pulumi reads, and the hash of a key that is not known here."""
+    """Leave out what only Pulumi reads, and the hash of secrets that are not known here."""
     if isinstance(value, dict):
         kept = {key: _plain(child) for key, child in value.items() if not _is_pulumis(key)}
         return {key: child for key, child in kept.items() if key != "annotations" or child}
@@ -82,7 +88,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a tree of JSON
 
 
 def _is_pulumis(key: str) -> bool:
-    return key.startswith(_PULUMI) or key == f"{GROUP}/api-key-sha256"
+    return key.startswith(_PULUMI) or key == SECRET_HASH
 
 
 def _write(manifests: Iterable[dict[str, Any]], directory: Path | None) -> None:

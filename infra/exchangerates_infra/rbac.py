@@ -16,6 +16,7 @@ from pulumi_kubernetes.rbac.v1 import (
 )
 
 from exchangerates.api import GROUP, PLURAL
+from exchangerates_infra.project import OPERATOR
 
 _RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 
@@ -35,6 +36,14 @@ def _rules() -> list[PolicyRuleArgs]:
     ]
 
 
+def _own_rules() -> list[PolicyRuleArgs]:
+    """Give the rights in the operator's own namespace: events about itself are on its Deployment, by its uid."""
+    return [
+        PolicyRuleArgs(api_groups=["apps"], resources=["deployments"], resource_names=[OPERATOR], verbs=["get"]),
+        PolicyRuleArgs(api_groups=[""], resources=["events"], verbs=["create"]),
+    ]
+
+
 def operator_rights(
     name: str,
     account: ServiceAccount,
@@ -45,27 +54,22 @@ def operator_rights(
     """Register the rights, in the whole cluster or in the watched namespaces only; give the bindings."""
     subjects = [SubjectArgs(kind="ServiceAccount", name=account.metadata.name, namespace=namespace)]
     role_name = f"{namespace}:operator"
-    if not watched:
-        role = ClusterRole(f"{name}-rights", metadata=ObjectMetaArgs(name=role_name), rules=_rules(), opts=opts)
-        binding = ClusterRoleBinding(
-            f"{name}-rights",
-            metadata=ObjectMetaArgs(name=role_name),
-            role_ref=RoleRefArgs(api_group=_RBAC_GROUP, kind="ClusterRole", name=role.metadata.name),
-            subjects=subjects,
-            opts=opts,
-        )
-        return [binding]
-    bindings: list[pulumi.Resource] = []
-    for target in watched:
-        metadata = ObjectMetaArgs(name=role_name, namespace=target)
-        local = Role(f"{name}-rights-{target}", metadata=metadata, rules=_rules(), opts=opts)
-        bindings.append(
-            RoleBinding(
-                f"{name}-rights-{target}",
-                metadata=metadata,
-                role_ref=RoleRefArgs(api_group=_RBAC_GROUP, kind="Role", name=local.metadata.name),
-                subjects=subjects,
-                opts=opts,
-            )
-        )
-    return bindings
+
+    def local(logical: str, role_name: str, place: str, rules: list[PolicyRuleArgs]) -> RoleBinding:
+        metadata = ObjectMetaArgs(name=role_name, namespace=place)
+        role = Role(logical, metadata=metadata, rules=rules, opts=opts)
+        ref = RoleRefArgs(api_group=_RBAC_GROUP, kind="Role", name=role.metadata.name)
+        return RoleBinding(logical, metadata=metadata, role_ref=ref, subjects=subjects, opts=opts)
+
+    own = local(f"{name}-own-rights", f"{role_name}-own", namespace, _own_rules())
+    if watched:
+        return [own, *(local(f"{name}-rights-{place}", role_name, place, _rules()) for place in watched)]
+    role = ClusterRole(f"{name}-rights", metadata=ObjectMetaArgs(name=role_name), rules=_rules(), opts=opts)
+    binding = ClusterRoleBinding(
+        f"{name}-rights",
+        metadata=ObjectMetaArgs(name=role_name),
+        role_ref=RoleRefArgs(api_group=_RBAC_GROUP, kind="ClusterRole", name=role.metadata.name),
+        subjects=subjects,
+        opts=opts,
+    )
+    return [own, binding]

@@ -68,8 +68,17 @@ def stack_file_values(stack: str, overrides: Mapping[str, object] | None = None)
         # A day without quotes is a date to YAML, and text to the CLI.
         key: value if isinstance(value, str) else json.dumps(value, default=str)
         for key, value in values.items()
-        if not (isinstance(value, dict) and "secure" in value)
+        if not _is_encrypted(value)
     }
+
+
+def encrypted_keys(stack: str) -> frozenset[str]:
+    """Give the keys of a stack file whose values only the CLI can open."""
+    return frozenset(key for key, value in _yaml(f"Pulumi.{stack}.yaml")["config"].items() if _is_encrypted(value))
+
+
+def _is_encrypted(value: object) -> bool:
+    return isinstance(value, dict) and "secure" in value
 
 
 def record(stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...] = ()) -> Recording:

@@ -9,18 +9,16 @@ import shlex
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from exchangerates.api import API_KEYS, PROVIDERS
-from exchangerates.errors import InvalidSpec
-from exchangerates.spec import MIN_FETCH_INTERVAL_S, parse_duration, parse_spec
-from exchangerates_infra import stack_sections
-from exchangerates_infra.args import CrdArgs, OperatorArgs, RateArgs
-from exchangerates_infra.config_reader import DNS_LABEL, EXAMPLE, ConfigReader
-from exchangerates_infra.crd import spec_fields
+from exchangerates.spec import MIN_FETCH_INTERVAL_S, parse_duration
+from exchangerates_infra import stack_rates, stack_sections
+from exchangerates_infra.args import CrdArgs, OperatorArgs
+from exchangerates_infra.config_reader import ConfigReader
 from exchangerates_infra.project import PROJECT
 
 KEYS: Final = frozenset(
@@ -28,9 +26,10 @@ KEYS: Final = frozenset(
         *("kubeContext", "kubeconfig", "namespace", "baseCurrency", "providers", "refreshInterval", "maxAge"),
         *("minFetchIntervals", "providerUrls", "watchNamespaces", "rates", "waitForRates", "waitForRollout", "image"),
         *("logLevel", "crd", "pod", "proxy", "caBundle", "networkPolicy", "monitoring"),
-        *("maxCallsPerDay", *(f"{provider}Key" for provider in API_KEYS)),
+        *("createNamespace", "proxyCredentials", "maxCallsPerDay", *(f"{provider}Key" for provider in API_KEYS)),
     }
 )
+_CLUSTERS_OWN: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -62,7 +61,7 @@ class StackConfig:
             StackConfigError: Anything is wrong.
         """
         reader = ConfigReader(values)
-        reader.unknown(KEYS)
+        reader.unknown_keys(KEYS)
         context = reader.text("kubeContext", "")
         if not context:
             reader.mistake(
@@ -89,17 +88,21 @@ def secret_keys(values: Mapping[str, str]) -> frozenset[str]:
     return frozenset(key for key in values if is_config_secret(f"{PROJECT}:{key}"))
 
 
-def _api_key(
-    reader: ConfigReader, provider: str, providers: Sequence[str], secrets: AbstractSet[str]
-) -> pulumi.Input[str] | None:
-    """Give a rate provider's API key as a secret, or None where it is not needed. Its value is in no message."""
+def _namespace(reader: ConfigReader) -> str:
+    """Give the operator's own namespace: what comes with every cluster is nobody's own."""
+    value = reader.dns_label("namespace", "exchange-rate-operator")
+    if value in _CLUSTERS_OWN:
+        reader.mistake("namespace", value, "a namespace for the operator alone, such as exchange-rate-operator")
+    return value
+
+
+def _api_key(reader: ConfigReader, provider: str, providers: Sequence[str], secrets: AbstractSet[str]) -> str | None:
+    """Give a rate provider's API key, or None where it is not needed. Its value is in no message."""
     name, needed = f"{provider}Key", provider in providers
-    key = reader.text(name, "")
-    if key and name not in secrets:
-        reader.mistake(name, "(in plain text)", "it encrypted, with `pulumi config set --secret`, and replace the key")
+    key = reader.encrypted(name, secrets)
     if needed and not key:
         reader.mistake(name, "", f"the key with `pulumi config set --secret`: {provider} is one of the providers")
-    return pulumi.Output.secret(key) if needed and key else None
+    return key if needed and key else None
 
 
 def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> pulumi.Input[str] | None:
@@ -125,7 +128,8 @@ def _kubectl(reader: ConfigReader, context: str, *, encrypted: bool) -> str:
 def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, context: str) -> OperatorArgs:
     providers = reader.choices("providers", ["frankfurter", "ecb"], PROVIDERS)
     return OperatorArgs(
-        namespace=reader.dns_label("namespace", "exchange-rate-operator"),
+        namespace=_namespace(reader),
+        create_namespace=reader.boolean("createNamespace", default=True),
         base_currency=reader.field("baseCurrency", "base", "EUR"),
         providers=tuple(providers),
         refresh_interval=reader.field("refreshInterval", "refreshInterval", "1h"),
@@ -137,58 +141,17 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
         openexchangerates_key=_api_key(reader, "openexchangerates", providers, secrets),
         watch_namespaces=tuple(reader.dns_labels("watchNamespaces")),
         log_level=reader.choice("logLevel", "INFO", _LOG_LEVELS),
-        rates=_rates(reader, providers),
+        rates=stack_rates.rates(reader, providers),
         wait_for_rates=reader.boolean("waitForRates", default=True),
         wait_for_rollout=reader.boolean("waitForRollout", default=True),
         image=stack_sections.image(reader),
         crd=crd,
         pod=stack_sections.pod(reader),
-        egress=stack_sections.egress(reader),
+        egress=stack_sections.egress(reader, secrets),
         network_policy=stack_sections.network_policy(reader),
         monitoring=stack_sections.monitoring(reader),
         kubectl=_kubectl(reader, context, encrypted="kubeconfig" in secrets),
     )
-
-
-def _rates(reader: ConfigReader, providers: Sequence[str]) -> tuple[RateArgs, ...]:
-    rates: list[RateArgs] = []
-    watched = reader.dns_labels("watchNamespaces")
-    for index, entry in enumerate(reader.items("rates")):
-        key = f"rates[{index}]"
-        rate = _rate(reader, key, entry, providers)
-        if rate is None:
-            continue
-        if watched and rate.namespace not in watched:
-            reader.mistake(f"{key}.namespace", rate.namespace, f"one of watchNamespaces: {', '.join(watched)}")
-        if any((rate.namespace, rate.name) == (other.namespace, other.name) for other in rates):
-            reader.mistake(f"{key}.name", rate.name, f"another name: namespace {rate.namespace} has it already")
-        rates.append(rate)
-    return tuple(rates)
-
-
-def _rate(reader: ConfigReader, key: str, entry: Any, providers: Sequence[str]) -> RateArgs | None:  # noqa: ANN401 - JSON
-    """Check one entry by the rules that ExchangeRates have to keep; None where nothing can be made of it."""
-    known = ("name", "namespace", *spec_fields())
-    if not isinstance(entry, dict) or not entry.keys() <= set(known):
-        reader.mistake(key, entry, f"an object with keys of {', '.join(known)}")
-        return None
-    spec = {field: entry[field] for field in spec_fields() if field in entry}
-    if "currencies" in spec and not entry.get("name"):
-        reader.mistake(f"{key}.name", "", "a name for the set, such as exchange-rates")
-    name = str(entry.get("name") or f"exchange-rate-{str(spec.get('currency')).lower()}")
-    try:
-        parsed = parse_spec(name, spec, EXAMPLE)
-    except InvalidSpec as error:
-        # The ConfigMap's name is the object's own, where the entry gives no other.
-        default_name = error.field == "target.name" and "name" not in (spec.get("target") or {})
-        reader.refused(f"{key}.{'name' if default_name else error.field}", error)
-        return None
-    if parsed.provider is not None and parsed.provider not in providers:
-        reader.mistake(f"{key}.provider", parsed.provider, f"one of this stack's providers: {', '.join(providers)}")
-    namespace = entry.get("namespace") or "default"
-    if not isinstance(namespace, str) or not DNS_LABEL.fullmatch(namespace):
-        reader.mistake(f"{key}.namespace", namespace, "a namespace's name, such as default")
-    return RateArgs(name, spec, str(namespace))
 
 
 def _check_calls(value: str) -> None:

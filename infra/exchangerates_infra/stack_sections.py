@@ -1,7 +1,8 @@
 """The stack's values that are objects: image, CRD, Pod, way out, NetworkPolicy and monitoring."""
 
+import re
+from collections.abc import Collection
 from typing import Final
-from urllib.parse import urlsplit
 
 from exchangerates_infra.args import (
     CrdArgs,
@@ -13,13 +14,16 @@ from exchangerates_infra.args import (
 )
 from exchangerates_infra.config_reader import ConfigReader
 from exchangerates_infra.config_section import Section
+from exchangerates_infra.tolerations import check_toleration
 
 SBOM_GENERATOR: Final = "docker/buildkit-syft-scanner:stable-1"
 """What lists an image's contents where the stack names no other: BuildKit's own default."""
 _REPOSITORY: Final = r"(localhost|[a-z0-9\-]+:[0-9]+|[a-z0-9\-]+(\.[a-z0-9\-]+)+(:[0-9]+)?)(/[a-z0-9._\-]+)+"
 """With the registry's host: without one, the built image has no reference by digest."""
+_OF_A_BUILD: Final = ("repository", "tag", "platforms", "builder", "baseImage", "provenance", "sbom")
+_CREDENTIALS: Final = r"[^\s:/?#@\[\]]+:[^\s:/?#@\[\]]+"
+_CREDENTIALS_APART: Final = "and user and password with `pulumi config set --secret proxyCredentials user:password`"
 _PLATFORM: Final = r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?"
-_TOLERATION_KEYS: Final = {"key", "operator", "value", "effect", "tolerationSeconds"}
 
 
 def image(reader: ConfigReader) -> ImageArgs:
@@ -37,6 +41,9 @@ def image(reader: ConfigReader) -> ImageArgs:
             provenance=section.boolean("provenance", default=False),
             sbom=_sbom(section),
         )
+        for key in _OF_A_BUILD:
+            if args.ref is not None and section.has(key):
+                section.mistake(key, "either ref, an image that is there, or this key, for one that is built")
         for key in ("platforms", "provenance", "sbom"):
             if section.has(key) and getattr(args, key) and args.repository is None and args.ref is None:
                 section.mistake(key, "a repository too: only a pushed image can have it")
@@ -59,16 +66,20 @@ def crd(reader: ConfigReader) -> tuple[CrdArgs, bool]:
         )
         # What a destroy leaves on purpose, the next update takes up again.
         adopt = section.boolean("adopt", default=args.retain)
+        for key in ("protect", "adopt"):
+            if not args.manage and section.is_true(key):
+                section.mistake(key, "it without manage: false, or leave it out: this stack has no CRD then")
     return args, adopt
 
 
 def pod(reader: ConfigReader) -> PodArgs:
     """Read where and how the Pod runs."""
     with Section(reader, "pod") as section:
-        tolerations = section.objects("tolerations", "a list of tolerations as in a Pod's spec")
-        for toleration in tolerations:
-            if not toleration.keys() <= _TOLERATION_KEYS:
-                section.mistake("tolerations", f"tolerations with keys of {', '.join(sorted(_TOLERATION_KEYS))}")
+        given = section.objects("tolerations", "a list of tolerations as in a Pod's spec")
+        # Without what is empty: the API server would drop it, and each preview would show it anew.
+        tolerations = tuple({key: value for key, value in found.items() if value not in (None, "")} for found in given)
+        for index, toleration in enumerate(tolerations):
+            check_toleration(reader, f"pod.tolerations[{index}]", toleration)
         return PodArgs(
             labels=section.labels("labels"),
             node_selector=section.labels("nodeSelector"),
@@ -77,30 +88,40 @@ def pod(reader: ConfigReader) -> PodArgs:
         )
 
 
-def egress(reader: ConfigReader) -> EgressArgs:
+def egress(reader: ConfigReader, secrets: Collection[str]) -> EgressArgs:
     """Read the way to the rate providers."""
+    credentials = _proxy_credentials(reader, secrets)
+    if "proxy" in secrets:
+        reader.mistake("proxy", "(encrypted)", f"the addresses in plain text, {_CREDENTIALS_APART}")
     bundle = reader.text("caBundle", "") or None
     if bundle and "-----BEGIN CERTIFICATE-----" not in bundle:
         reader.mistake("caBundle", bundle[:40], "certificates in PEM form, -----BEGIN CERTIFICATE----- and so on")
     with Section(reader, "proxy") as section:
+        https, http = _proxy(section, "https"), _proxy(section, "http")
+        if credentials and not (section.has("https") or section.has("http")):
+            reader.mistake("proxyCredentials", "(encrypted)", "proxy.https or proxy.http too, or leave it out")
         return EgressArgs(
-            https_proxy=_proxy(section, "https"),
-            http_proxy=_proxy(section, "http"),
+            https_proxy=https,
+            http_proxy=http,
+            proxy_credentials=credentials,
             no_proxy=section.texts("exceptions", "a list of hosts and domains such as .example.com", r"[^\s,]+"),
             ca_bundle=bundle,
         )
 
 
 def _proxy(section: Section, key: str) -> str | None:
-    value = section.text(key, r"https?://[^\s,/]+/?", "an address such as http://proxy.example.com:3128")
-    if value and "@" in urlsplit(value).netloc:
-        section.mistake(
-            key,
-            "an address without a password, which would stand in the Deployment for all to read",
-            "(with a password)",
-        )
+    if "@" in str(section.given(key)):
+        write = f"the address alone, which everybody reads in the Deployment, {_CREDENTIALS_APART}"
+        section.mistake(key, write, "(with a password)")
         return None
-    return value
+    return section.text(key, r"https?://[^\s,/]+/?", "an address such as http://proxy.example.com:3128")
+
+
+def _proxy_credentials(reader: ConfigReader, secrets: Collection[str]) -> str | None:
+    value = reader.encrypted("proxyCredentials", secrets)
+    if value and not re.fullmatch(_CREDENTIALS, value):
+        reader.mistake("proxyCredentials", "(not shown)", "user:password as in an address, an @ as %40")
+    return value or None
 
 
 def network_policy(reader: ConfigReader) -> NetworkPolicyArgs:

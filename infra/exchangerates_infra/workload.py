@@ -1,7 +1,6 @@
 """The operator's Deployment, with the Secret and the ConfigMap that it reads and the Service of its metrics."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any, Final
 
 import pulumi
@@ -31,7 +30,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from exchangerates.api import GROUP
 from exchangerates_infra.args import OperatorArgs
-from exchangerates_infra.environment import CA_DIRECTORY, CA_FILE, secret_entry, variables
+from exchangerates_infra.environment import CA_DIRECTORY, CA_FILE, secrets, variables
 from exchangerates_infra.image import OperatorImage
 from exchangerates_infra.project import OPERATOR
 
@@ -39,16 +38,16 @@ LABELS: Final = {"app.kubernetes.io/name": OPERATOR}
 PORT: Final = 8080
 PORT_NAME: Final = "http"
 UID: Final = 65532
+SECRET_HASH: Final = f"{GROUP}/secret-scrypt"
+"""The annotation that changes with the Secret, which the Pod reads only at its start."""
 _CA: Final = f"{OPERATOR}-ca"
 _SKIP: Final = {"pulumi.com/skipAwait": "true"}
 
 
-def api_key_secret(
-    name: str, namespace: str, api_keys: Mapping[str, pulumi.Input[str]], opts: pulumi.ResourceOptions
-) -> Secret:
-    """Register the Secret with the API keys."""
-    metadata = ObjectMetaArgs(name=OPERATOR, namespace=namespace)
-    entries = {secret_entry(provider): key for provider, key in api_keys.items()}
+def secret(name: str, args: OperatorArgs, opts: pulumi.ResourceOptions) -> Secret:
+    """Register the Secret with the API keys and the proxies' credentials."""
+    metadata = ObjectMetaArgs(name=OPERATOR, namespace=args.namespace)
+    entries = dict(secrets(args).values())  # the resource makes them secret in the state
     return Secret(f"{name}-api-key", metadata=metadata, string_data=entries, opts=opts)
 
 
@@ -106,13 +105,18 @@ def _rolled_by(args: OperatorArgs, image: OperatorImage) -> dict[str, pulumi.Inp
     annotations: dict[str, pulumi.Input[str]] = {}
     if image.digest is not None:
         annotations[f"{GROUP}/image-digest"] = image.digest
-    if args.api_keys:
-        # The hash tells nothing of the key; as a secret it would hide the whole Deployment in every preview.
-        digest = pulumi.Output.all(*args.api_keys.values()).apply(lambda keys: _sha256("\n".join(keys)))
-        annotations[f"{GROUP}/api-key-sha256"] = pulumi.Output.unsecret(digest)
+    if kept := [value for _, value in secrets(args).values()]:
+        # The hash tells nothing of an API key; as a secret it would hide the whole Deployment in every preview.
+        digest = pulumi.Output.all(*kept).apply(lambda values: _slow_hash("\n".join(values), args.namespace))
+        annotations[SECRET_HASH] = pulumi.Output.unsecret(digest)
     if args.egress.ca_bundle is not None:
         annotations[f"{GROUP}/ca-bundle-sha256"] = _sha256(args.egress.ca_bundle)
     return annotations
+
+
+def _slow_hash(text: str, salt: str) -> str:
+    """Hash what may be a password that somebody has chosen: who reads the Deployment must not guess it by trying."""
+    return hashlib.scrypt(text.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=32).hex()
 
 
 def _sha256(text: str) -> str:

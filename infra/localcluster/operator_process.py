@@ -4,7 +4,9 @@ import base64
 import hashlib
 import json
 import os
+import re
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,18 +105,32 @@ def _pod_settings(client: Client, namespace: str) -> tuple[dict[str, str], str]:
     if deployment is None:
         raise LocalClusterError(f"there is no Deployment {OPERATOR} in namespace {namespace}; run `up` again")
     pod = deployment["spec"]["template"]["spec"]
+
+    def from_secret(name: str, entry: str) -> str:
+        secret = client.get(Reference("v1", "Secret", namespace, name))
+        if secret is None:
+            raise LocalClusterError(f"there is no Secret {name} in namespace {namespace}; run `up` again")
+        return base64.b64decode(secret["data"][entry]).decode()
+
+    return container_environment(pod["containers"][0], from_secret), pod["serviceAccountName"]
+
+
+def container_environment(container: Mapping[str, Any], from_secret: Callable[[str, str], str]) -> dict[str, str]:
+    """Give a container's environment as the kubelet does: `$(NAME)` is the value of a variable that stands before.
+
+    Args:
+        container: As in a Pod's spec.
+        from_secret: Gives the entry of a Secret, by the name of either.
+    """
     environment: dict[str, str] = {}
-    for variable in pod["containers"][0].get("env", []):
-        environment[variable["name"]] = variable.get("value") or _from_secret(client, namespace, variable)
-    return environment, pod["serviceAccountName"]
-
-
-def _from_secret(client: Client, namespace: str, variable: dict[str, Any]) -> str:
-    source = variable["valueFrom"]["secretKeyRef"]
-    secret = client.get(Reference("v1", "Secret", namespace, source["name"]))
-    if secret is None:
-        raise LocalClusterError(f"there is no Secret {source['name']} in namespace {namespace}; run `up` again")
-    return base64.b64decode(secret["data"][source["key"]]).decode()
+    for variable in container.get("env", []):
+        if "valueFrom" in variable:
+            source = variable["valueFrom"]["secretKeyRef"]
+            environment[variable["name"]] = from_secret(source["name"], source["key"])
+        else:
+            value = re.sub(r"\$\((\w+)\)", lambda found: environment.get(found[1], found[0]), variable.get("value", ""))
+            environment[variable["name"]] = value
+    return environment
 
 
 def _code_version() -> str:

@@ -18,6 +18,7 @@ from dataclasses import replace
 import kopf
 
 from exchangerates import crd, handlers
+from exchangerates.announcer import Announcer
 from exchangerates.api import Env
 from exchangerates.budget import Budget
 from exchangerates.cluster import Cluster
@@ -72,7 +73,9 @@ async def _run(settings: Settings) -> None:
     """Serve, and work until told to end. What ends the watches, such as a CRD that is gone, begins all of it anew."""
     namespaces: tuple[str | None, ...] = settings.watch_namespaces or (None,)
     observed, cluster, metrics = Observed(), Cluster(), Metrics(settings.defaults.providers)
-    tables = RateTables([_source(name, settings, metrics) for name in settings.defaults.providers])
+    clock = functools.partial(dt.datetime.now, dt.UTC)
+    announcer = Announcer(cluster, settings.deployment, clock)
+    tables = RateTables([_source(name, settings, metrics, announcer) for name in settings.defaults.providers])
     reconciler = Reconciler(cluster, tables, observed, settings.defaults)
     controller = Controller(
         cluster,
@@ -80,7 +83,7 @@ async def _run(settings: Settings) -> None:
         observed,
         namespaces,
         settings.resync_interval_s,
-        functools.partial(dt.datetime.now, dt.UTC),
+        clock,
         metrics,
     )
     async with serving(
@@ -148,32 +151,24 @@ def _end_on_signals() -> None:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-def _source(name: str, settings: Settings, metrics: Metrics) -> Source:
+def _source(name: str, settings: Settings, metrics: Metrics, announcer: Announcer) -> Source:
     provider = PROVIDERS[name]
     url = settings.provider_urls.get(name, provider.url)
     key = settings.api_keys.get(name)
-
-    def observe(name: str, seconds: float, table: RateTable | None) -> None:
-        newest = max((price.date for price in table.prices.values()), default=None) if table else None
-        day_s = dt.datetime.combine(newest, dt.time(), dt.UTC).timestamp() if newest else None
-        metrics.fetched(name, seconds, day_s, failed=table is None)
-
-    def observe_day(name: str, seconds: float, table: RateTable | None) -> None:
-        metrics.fetched(name, seconds, None, failed=table is None)
-
     limit = settings.max_calls_per_day.get(name)
     budget = Budget(limit) if limit else None
     least_interval_s = settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s)
-    history = None
+    history: DayTables | None = None
     if provider.fetch_days is not None:
         fetch_days = functools.partial(_fetch_days, provider.fetch_days, url, key)
-        history = DayTables(name, fetch_days, observe_day, budget, least_interval_s)
+        history = DayTables(name, fetch_days, metrics.fetched_day, budget, least_interval_s)
     return Source(
         name=name,
         budget=budget,
         fetch=lambda: provider.fetch(url, key, today_utc()),
         min_fetch_interval_s=least_interval_s,
-        observer=observe,
+        observer=metrics.fetched,
+        announce=announcer.interval_lengthened,
         history=history,
     )
 

@@ -27,10 +27,9 @@ class Memory:
     Attributes:
         refresh_at: When a newer quote is wanted: 0 for at once, infinity while a pass looks for one.
         failures: Passes in a row that failed.
-        repairs: Looks at its ConfigMap since the last refresh, because somebody else had changed it.
+        repairs: Looks at its ConfigMap and status since the last refresh, because somebody else had changed one.
         repairing: Whether such a look is planned.
         repair_at: When it is planned for, infinity where there is none or it is due at once.
-        distrusted: Whether somebody else has written the status, which is the operator's memory.
         reason: The reason of its last pass.
     """
 
@@ -39,7 +38,6 @@ class Memory:
     repairs: int = 0
     repairing: bool = False
     repair_at: float = math.inf
-    distrusted: bool = False
     reason: Reason | None = None
 
 
@@ -84,11 +82,9 @@ class Agenda:
             self._memories[seen.key] = Memory()
         elif _wishes(seen) != _wishes(known):
             self._memories[seen.key].refresh_at = 0.0
-        elif seen.status == known.status:
-            return True
         else:
-            self._memories[seen.key].distrusted = True
-            self._repair(seen.key)
+            if self.observed.exchange_rates[seen.key].written is not None:
+                self._repair(seen.key)
             return True
         self._wake(seen.key)
         return True
@@ -125,13 +121,11 @@ class Agenda:
     def begin(self, key: ObjectKey) -> bool:
         """Begin an object's pass; True where it is to look for a newer quote. A wish that comes meanwhile stays."""
         memory = self._memories[key]
-        planned, distrusted = memory.refresh_at <= self.now(), memory.distrusted
-        memory.repairing, memory.repair_at, memory.distrusted = False, math.inf, False
+        planned = memory.refresh_at <= self.now()
+        memory.repairing, memory.repair_at = False, math.inf
         if planned:
-            memory.repairs = 0
-        if planned or distrusted:
-            memory.refresh_at = math.inf
-        return planned or distrusted
+            memory.repairs, memory.refresh_at = 0, math.inf
+        return planned
 
     def look_now(self, key: ObjectKey) -> None:
         """Have an object look for a newer quote, after the new and the changed ones have been served."""

@@ -28,6 +28,9 @@ APPROVE_ANNOTATION: Final = f"{GROUP}/approve"
 PROVIDERS: Final = ("frankfurter", "ecb", "exchangeratesapi", "openexchangerates", "frankfurter-blended")
 """The rate providers, by the names that users write: the CRD's enum and the operator's registry equal it."""
 
+PROVIDERS_WITHOUT_HISTORY: Final = ("exchangeratesapi",)
+"""Those of them that cannot tell the rate of a day that is over."""
+
 
 class Key(StrEnum):
     """The keys of a published ConfigMap's data."""
@@ -83,6 +86,8 @@ class Reason(StrEnum):
     """The API server refused the ConfigMap (quota, admission, an immutable one)."""
     INTERNAL_ERROR = "InternalError"
     """An error that nobody foresaw; the operator's log has its traceback."""
+    INTERVAL_LENGTHENED = "IntervalLengthened"
+    """On the operator's own Deployment: objects want more calls to a rate provider than `maxCallsPerDay` allows."""
 
 
 READY_REASONS: Final = (Reason.PUBLISHED, Reason.SPIKE_HELD)
@@ -112,6 +117,8 @@ class Env(StrEnum):
     """A file with certificates, PEM, of private authorities to trust besides the public ones."""
     OPENEXCHANGERATES_KEY = "EXCHANGERATES_OPENEXCHANGERATES_KEY"
     """The App ID of the rate provider `openexchangerates`; required when it is in the chain."""
+    DEPLOYMENT = "EXCHANGERATES_DEPLOYMENT"
+    """The operator's own Deployment as `namespace/name`, for events about the operator itself; empty for none."""
     WATCH_NAMESPACES = "EXCHANGERATES_WATCH_NAMESPACES"
     """The namespaces to watch, comma-separated; empty means all."""
     INSTALL_CRD = "EXCHANGERATES_INSTALL_CRD"

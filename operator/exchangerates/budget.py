@@ -16,13 +16,16 @@ class Budget:
 
     Attributes:
         limit: The most calls in any 24 hours.
+        lengthened: Whether it keeps somebody waiting who wanted a call sooner, since the last call.
     """
 
     limit: int
+    lengthened: bool = False
     _calls: deque[float] = field(default_factory=deque)
 
     def count(self, at: float) -> None:
         """Count a call; calls are counted in their order."""
+        self.lengthened = False
         self._calls.append(at)
         while len(self._calls) > self.limit:
             self._calls.popleft()

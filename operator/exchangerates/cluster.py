@@ -104,15 +104,48 @@ class Cluster:
         self, owner: ExchangeRate, *, warning: bool, reason: Reason, message: str, time: str
     ) -> None:
         """Record a transition of an ExchangeRate where `kubectl describe` shows it. The time is RFC 3339."""
+        involved = {
+            "apiVersion": EXCHANGE_RATE_API_VERSION,
+            "kind": KIND,
+            "namespace": owner.key.namespace,
+            "name": owner.key.name,
+            "uid": owner.uid,
+        }
+        named = {"generateName": f"{owner.key.name[:200].rstrip('-.')}."}
+        await self._create_event(named, involved, warning=warning, reason=reason, message=message, time=time)
+
+    async def create_deployment_event(
+        self, deployment: ObjectKey, name: str, *, reason: Reason, message: str, time: str
+    ) -> None:
+        """Record a warning of this name on a Deployment; 409 where there is one of that name, 404 for no Deployment.
+
+        `kubectl describe` asks for the events of its uid.
+        """
+        found = await self._request(
+            "GET", f"/apis/apps/v1/namespaces/{deployment.namespace}/deployments/{deployment.name}"
+        )
+        involved = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "namespace": deployment.namespace,
+            "name": deployment.name,
+            "uid": found["metadata"]["uid"],
+        }
+        await self._create_event({"name": name}, involved, warning=True, reason=reason, message=message, time=time)
+
+    async def _create_event(  # noqa: PLR0913 - an event has these parts
+        self,
+        named: Mapping[str, str],
+        involved: Mapping[str, str],
+        *,
+        warning: bool,
+        reason: Reason,
+        message: str,
+        time: str,
+    ) -> None:
         body = {
-            "metadata": {"generateName": f"{owner.key.name[:200].rstrip('-.')}.", "namespace": owner.key.namespace},
-            "involvedObject": {
-                "apiVersion": EXCHANGE_RATE_API_VERSION,
-                "kind": KIND,
-                "namespace": owner.key.namespace,
-                "name": owner.key.name,
-                "uid": owner.uid,
-            },
+            "metadata": {**named, "namespace": involved["namespace"]},
+            "involvedObject": involved,
             "type": "Warning" if warning else "Normal",
             "reason": str(reason),
             "message": message[:1024],
@@ -121,7 +154,7 @@ class Cluster:
             "lastTimestamp": time,
             "count": 1,
         }
-        await self._request("POST", f"/api/v1/namespaces/{owner.key.namespace}/events", body)
+        await self._request("POST", f"/api/v1/namespaces/{involved['namespace']}/events", body)
 
     async def read_crd(self, name: str) -> dict[str, Any] | None:
         """Read a CustomResourceDefinition, or None where there is none."""

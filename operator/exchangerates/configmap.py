@@ -54,6 +54,14 @@ def written_date(data: Mapping[str, str]) -> dt.date | None:
         return None
 
 
+def written_rate(data: Mapping[str, str]) -> str:
+    """Say which rate a ConfigMap holds: its pair, day and provider; empty where it holds none."""
+    if Key.QUOTE not in data or written_date(data) is None:
+        return ""
+    codes = data.get(Key.CURRENCY) or data.get(Key.CURRENCIES, "").replace(",", ", ")
+    return f"{data.get(Key.BASE)} to {codes}, quoted by {data.get(Key.PROVIDER)} for {data[Key.DATE]}"
+
+
 def written_since(data: Mapping[str, str], spec: ExchangeRateSpec, quotes: tuple[Quote, ...]) -> str | None:
     """Give since when a ConfigMap holds just these quotes, or None where it does not or does not tell.
 

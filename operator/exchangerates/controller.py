@@ -71,6 +71,20 @@ class Controller:
     def __post_init__(self) -> None:
         self.agenda = Agenda(self.observed, self._now, self._woken.set)
 
+    def is_news(self, kind: str, event_type: str | None, body: Mapping[str, Any]) -> bool:
+        """Tell whether a watch's event is to be taken up; if it shows what is known, that shows that the watch hears.
+
+        Most events are the echo of the operator's own writes, and for Kopf to handle one costs far more than this look.
+        """
+        meta = body["metadata"]
+        key = ObjectKey(meta["namespace"], meta["name"])
+        known = (self.observed.exchange_rates if kind == KIND else self.observed.config_maps).get(key)
+        if event_type == "DELETED" or known is None or int(meta["resourceVersion"]) > known.resource_version:
+            return True
+        if event_type is not None:
+            self._judge(kind, key, event_type)
+        return False
+
     def watch_exchange_rate(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ExchangeRates' watch."""
         seen = ExchangeRate.from_body(body)
@@ -216,7 +230,7 @@ class Controller:
         """Make one pass and schedule the next; nothing that a pass raises ends the operator."""
         owner, memory = self.observed.exchange_rates.get(key), self.agenda.memory(key)
         try:
-            if owner is not None and memory is not None and not owner.deleting:
+            if owner is not None and memory is not None:
                 self._running[key] = self._now()
                 outcome = await self._pass(owner, memory)
                 if outcome is None:

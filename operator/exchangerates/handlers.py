@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 import kopf
 
 from exchangerates import credentials
-from exchangerates.api import FIELD_MANAGER, GROUP, MANAGED_BY_LABEL, PLURAL, VERSION
+from exchangerates.api import FIELD_MANAGER, GROUP, KIND, MANAGED_BY_LABEL, PLURAL, VERSION
 from exchangerates.cluster import Cluster
 from exchangerates.controller import Controller
+from exchangerates.diffbase import NoDiffBase
 from exchangerates.errors import CredentialsError
 from exchangerates.session import open_session
 
@@ -39,11 +40,14 @@ def register(
         watching: Told the path of every watch that is opened.
     """
 
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    def news(kind: str) -> Callable[..., bool]:
+        return lambda event, **_: controller.is_news(kind, event["type"], event["object"])
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, when=news(KIND))
     async def exchange_rate(event: kopf.RawEvent, **_: object) -> None:
         controller.watch_exchange_rate(event["type"], event["object"])
 
-    @kopf.on.event("configmaps", registry=registry)
+    @kopf.on.event("configmaps", registry=registry, when=news("ConfigMap"))
     async def config_map(event: kopf.RawEvent, **_: object) -> None:
         controller.watch_config_map(event["type"], event["object"])
 
@@ -106,6 +110,9 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.watching.chunk_size = 500
     settings.watching.label_selectors["configmaps"] = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
+    settings.persistence.diffbase_storage = NoDiffBase()
+    # A task for each object that showed something lately: at a start with many objects they were most of the memory.
+    settings.queueing.idle_timeout = 0.1
     settings.queueing.exit_timeout = 0.1
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 10.0

@@ -94,10 +94,16 @@ class Lookup:
         return Found(decided, fetched.usable_s)
 
     def _published(self) -> Publication | None:
-        """Give what is published; nobody quotes further ahead than tomorrow: then somebody else has written it."""
-        published = memory.published(self.owner.status, self.spec)
+        """Give what is published; nobody quotes further ahead than tomorrow: that was written while nobody looked."""
+        published = memory.published(self.owner.remembered, self.spec)
         tomorrow = self.now.date() + dt.timedelta(days=1)
-        return published if published is None or published.date <= tomorrow else None
+        if published is None or published.date > tomorrow:
+            return None
+        stored = memory.published(self.owner.status, self.spec)
+        if stored == published and stored.since and self.written == configmap.data_of(self.spec, stored):
+            # Another operator has published the same, here and there: the earlier time is the true one.
+            return min(published, stored, key=lambda found: found.since or "")
+        return published
 
     def _second_opinion(self, published: Publication, held: Held) -> Publication:
         """Ask the other providers of the chain about a rate that moved too far; without an answer it stays held."""

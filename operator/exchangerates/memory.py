@@ -1,6 +1,7 @@
 """What an earlier pass left in the status: the operator's memory over restarts. Pure and total.
 
-Anybody with the rights may have written anything there: what cannot be is not remembered.
+A running operator reads the status that it wrote itself (`ExchangeRate.remembered`). What it finds at its start anybody
+with the rights may have written: what cannot be is not remembered.
 """
 
 import datetime as dt

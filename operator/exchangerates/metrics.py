@@ -1,5 +1,6 @@
 """What an on-call person wants to know, as Prometheus metrics. Series go with what they describe."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import generate_latest
 
 from exchangerates.api import PLURAL, READY_REASONS, Reason
+from exchangerates.rates import RateTable
 
 _SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -111,12 +113,17 @@ class Metrics:
         self._reconciles.labels(ended).inc()
         self._reconcile_seconds.observe(seconds)
 
-    def fetched(self, provider: str, seconds: float, newest_quote_s: float | None, *, failed: bool) -> None:
-        """Count one call to a rate provider; the newest quote's day as Unix seconds, None where it is no news."""
-        self._fetches.labels(provider, "failure" if failed else "success").inc()
+    def fetched(self, provider: str, seconds: float, table: RateTable | None) -> None:
+        """Count one call for a rate provider's newest table, None for a failure; its newest day is the quotes' age."""
+        self.fetched_day(provider, seconds, table)
+        if table is not None and table.prices:
+            newest = max(price.date for price in table.prices.values())
+            self._quote_date.labels(provider).set(dt.datetime.combine(newest, dt.time(), dt.UTC).timestamp())
+
+    def fetched_day(self, provider: str, seconds: float, table: RateTable | None) -> None:
+        """Count one call for a day's table, None for a failure; it says nothing of how old the newest quotes are."""
+        self._fetches.labels(provider, "failure" if table is None else "success").inc()
         self._fetch_seconds.labels(provider).observe(seconds)
-        if newest_quote_s is not None:
-            self._quote_date.labels(provider).set(newest_quote_s)
 
     def watch_opened(self, path: str) -> None:
         """Count a watch that is opened not for the first time, by its path at the API server."""

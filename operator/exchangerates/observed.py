@@ -4,9 +4,10 @@ Raw bodies go in; frozen values come out. Two sources feed it, and neither is in
 resource version counts (they are comparable numbers: Kubernetes promises it since 1.35, etcd has always made it so).
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from exchangerates.api import APPROVE_ANNOTATION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION
@@ -18,6 +19,8 @@ OWN_LABELS: Final[Mapping[str, str]] = {MANAGED_BY_LABEL: FIELD_MANAGER}
 _NO_ITEMS: Final[Mapping[str, str]] = {}
 _NO_KEYS: Final[frozenset[str]] = frozenset()
 _OWN_KEYS: Final = frozenset(OWN_LABELS)
+_TIMES: Final = frozenset({"lastTransitionTime", "time"})
+"""The times in a status that are not published; `publishedAt` is."""
 
 
 T = TypeVar("T")
@@ -39,7 +42,8 @@ class ExchangeRate:
 
     Attributes:
         spec: As stored, not validated.
-        status: As stored, not validated.
+        status: As stored, not validated; anybody may have written it.
+        written: The status that the operator itself wrote last, or saw first; None where `status` says the same.
         deleting: Whether it has a deletion timestamp.
         refresh_request: The value of its refresh annotation, cut to `MAX_REQUEST_CHARS`, or None.
         approval: The value of its approve annotation, or None.
@@ -54,6 +58,12 @@ class ExchangeRate:
     status: Mapping[str, Any]
     refresh_request: str | None = None
     approval: str | None = None
+    written: Mapping[str, Any] | None = None
+
+    @property
+    def remembered(self) -> Mapping[str, Any]:
+        """The status that the operator takes for its memory: what it wrote last, or found when it first looked."""
+        return self.status if self.written is None else self.written
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ExchangeRate":
@@ -63,13 +73,13 @@ class ExchangeRate:
         annotations = meta.get("annotations") or {}
         request, approval = annotations.get(REFRESH_ANNOTATION), annotations.get(APPROVE_ANNOTATION)
         return cls(
-            key=ObjectKey(meta["namespace"], meta["name"]),
-            uid=meta["uid"],
+            key=_key(meta),
+            uid=sys.intern(meta["uid"]),
             resource_version=int(meta["resourceVersion"]),
             generation=meta.get("generation", 0),
             deleting="deletionTimestamp" in meta,
-            spec=spec if isinstance(spec, Mapping) else {},
-            status=status if isinstance(status, Mapping) else {},
+            spec=_slim(spec) if isinstance(spec, Mapping) else {},
+            status=_slim(status) if isinstance(status, Mapping) else {},
             refresh_request=None if request is None else str(request)[:MAX_REQUEST_CHARS],
             approval=None if approval is None else str(approval).strip(),
         )
@@ -109,19 +119,49 @@ class ConfigMap:
         references: list[Mapping[str, Any]] = meta.get("ownerReferences") or []
         owner = next((ref for ref in references if ref.get("controller")), {})
         return cls(
-            key=ObjectKey(meta["namespace"], meta["name"]),
+            key=_key(meta),
             uid=meta["uid"],
             resource_version=int(meta["resourceVersion"]),
-            owner_uid=owner.get("uid"),
-            owner_name=owner.get("name") if owner.get("kind") == KIND else None,
+            owner_uid=_slim(owner.get("uid")),
+            owner_name=_slim(owner.get("name")) if owner.get("kind") == KIND else None,
             labels=_shared(meta.get("labels") or _NO_ITEMS, OWN_LABELS),
             immutable=bool(body.get("immutable")),
-            data=body.get("data") or _NO_ITEMS,
+            data=_slim(body.get("data")) or _NO_ITEMS,
             annotations=meta.get("annotations") or _NO_ITEMS,
             own_labels=_shared(_set_by_us(meta, "f:labels"), _OWN_KEYS),
             own_annotations=_shared(_set_by_us(meta, "f:annotations"), _NO_KEYS),
             binary_keys=_shared(frozenset(body.get("binaryData") or ()), _NO_KEYS),
         )
+
+
+def _key(meta: Mapping[str, Any]) -> ObjectKey:
+    return ObjectKey(sys.intern(meta["namespace"]), sys.intern(meta["name"]))
+
+
+def _slim(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Give JSON with every text held once: ten thousand objects say much the same, and each document says it anew."""
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, dict):
+        return {sys.intern(key): _slim(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_slim(part) for part in value]
+    return value
+
+
+def _with_memory(seen: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
+    """Give an object with what is remembered of its status, where that says something else than what is stored.
+
+    Times are no other word: two operators that agree would take turns in putting theirs for ever.
+    """
+    same = seen.status == status or _without_times(seen.status) == _without_times(status)
+    return replace(seen, written=None if same else status)
+
+
+def _without_times(part: Any) -> Any:  # noqa: ANN401 - any part of a status
+    if isinstance(part, Mapping):
+        return {name: _without_times(value) for name, value in part.items() if name not in _TIMES}
+    return [_without_times(value) for value in part] if isinstance(part, list) else part
 
 
 def _shared(value: T, usual: T) -> T:
@@ -153,8 +193,17 @@ class Observed:
         known = self.exchange_rates.get(seen.key)
         if known is not None and seen.resource_version <= known.resource_version:
             return False
+        if known is not None and known.uid == seen.uid:
+            seen = _with_memory(seen, known.remembered)
         self.exchange_rates[seen.key] = seen
         return True
+
+    def note_status(self, written: ExchangeRate) -> None:
+        """Take up an ExchangeRate whose status the operator has written, unless it is gone meanwhile."""
+        known = self.exchange_rates.get(written.key)
+        if known is not None and known.uid == written.uid:
+            newest = written if written.resource_version > known.resource_version else known
+            self.exchange_rates[written.key] = _with_memory(newest, written.status)
 
     def note_config_map(self, seen: ConfigMap) -> bool:
         """Take up a ConfigMap unless a newer one is known."""

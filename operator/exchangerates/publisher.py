@@ -72,7 +72,7 @@ class Publisher:
         One that was there before may be missing because garbage collection follows the owner: then the owner is read
         first, or the two would make and collect it for ever.
         """
-        if owner.status.get("configMapName") == target.name:
+        if owner.remembered.get("configMapName") == target.name:
             await self.make_sure_of(owner)
         try:
             made = await self._cluster.create_config_map(configmap.desired_body(owner, target, data))
@@ -112,7 +112,7 @@ class Publisher:
     async def _drop_former(self, owner: ExchangeRate, target: ObjectKey) -> None:
         """Remove the ConfigMaps that the object still owns under former target names."""
         former = {held.key: held for held in self._observed.owned_by(owner.uid)}
-        name = owner.status.get("configMapName")
+        name = owner.remembered.get("configMapName")
         if isinstance(name, str) and name != target.name:
             key = ObjectKey(owner.key.namespace, name)
             found = None if key in former else await self._cluster.read_config_map(key)

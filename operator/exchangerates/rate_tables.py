@@ -74,6 +74,7 @@ class RateTables:
         """
         sources = tuple(source for source in self._chain(spec) if source.name != without)
         failed: dict[str, FetchError] = {}
+        missing: dict[str, tuple[str, ...]] = {}
         now, wait_s = asyncio.get_running_loop().time(), math.inf
         for source in sources:
             try:
@@ -86,7 +87,8 @@ class RateTables:
             if quotes := table.quotes(spec.base, spec.currencies):
                 usable_s = source.usable_until(spec.refresh_interval_s, now, urgent=urgent) - now
                 return Fetched(quotes, max(usable_s, 0.0))
-        problem = _problem(spec, [source.name for source in sources], failed, wait_s)
+            missing[source.name] = table.missing(spec.base, spec.currencies)
+        problem = _problem(spec, missing, failed, wait_s)
         for source in sources:
             if source.name in failed and source.table and (quotes := source.table.quotes(spec.base, spec.currencies)):
                 return Fetched(quotes, problem.retry_after_s or 0.0)
@@ -99,7 +101,7 @@ class RateTables:
         for source in self._sources.values():
             if source.budget is not None:
                 used = source.budget.used(now)
-                found[source.name] = (used, source.budget.limit - used, source.lengthened)
+                found[source.name] = (used, source.budget.limit - used, source.budget.lengthened)
         return found
 
     def quote_on(self, spec: ExchangeRateSpec, date: dt.date) -> tuple[Quote, ...]:
@@ -120,6 +122,7 @@ class RateTables:
                 retry_after_s=spec.refresh_interval_s,
             )
         failed: dict[str, FetchError] = {}
+        missing: dict[str, tuple[str, ...]] = {}
         wait_s = math.inf
         for source, history in sources:
             try:
@@ -127,10 +130,13 @@ class RateTables:
             except FetchError as error:
                 failed[source.name] = error
                 wait_s = min(wait_s, history.wait_s())
+                if isinstance(error, OutOfBudget):
+                    source.note_lengthened()
                 continue
             if quotes := table.quotes(spec.base, spec.currencies):
                 return quotes
-        raise _problem(spec, [source.name for source, _ in sources], failed, wait_s)
+            missing[source.name] = table.missing(spec.base, spec.currencies)
+        raise _problem(spec, missing, failed, wait_s)
 
     def _chain(self, spec: ExchangeRateSpec) -> tuple[Source, ...]:
         if spec.provider is None:
@@ -145,15 +151,19 @@ class RateTables:
 
 
 def _problem(
-    spec: ExchangeRateSpec, asked: Sequence[str], failed: Mapping[str, FetchError], wait_s: float
+    spec: ExchangeRateSpec, missing: Mapping[str, Sequence[str]], failed: Mapping[str, FetchError], wait_s: float
 ) -> ReconcileError:
-    """Give what to tell when no provider had the quotes: who was asked, who failed and how, and when to come again."""
+    """Give what to tell when no provider had the quotes: who lacks what, who failed and how, and when to come again."""
+    lacking = [
+        f"{code} is not quoted by {', '.join(name for name, codes in missing.items() if code in codes)}"
+        for code in dict.fromkeys(code for codes in missing.values() for code in codes)
+    ]
+    said = "; ".join([*lacking, *(f"{name}: {error}" for name, error in failed.items())])
     if not failed:
         return CurrencyNotSupported(
-            f"{', '.join(asked)}: no quote for {spec.pair}; check both codes, or name a rate provider that quotes them",
+            f"no quote for {spec.pair}: {said}; check the codes, or name a rate provider that quotes them all",
             retry_after_s=spec.refresh_interval_s,
         )
-    said = "; ".join(f"{name}: {error}" for name, error in failed.items())
     if all(isinstance(error, AccessRefused) for error in failed.values()):
         return ProviderRefused(
             f"no quote for {spec.pair}: {said}; the operator's platform team has to look at the API key and the plan",

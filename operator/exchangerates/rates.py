@@ -101,6 +101,12 @@ class RateTable:
         found = tuple(filter(None, (self.quote(base, currency) for currency in currencies)))
         return found if len(found) == len(currencies) else None
 
+    def missing(self, base: str, currencies: Sequence[str]) -> tuple[str, ...]:
+        """Give the codes for which there are no rates: those that the table does not have, the base among them."""
+        if self._price(base) is None:
+            return tuple(code for code in (base, *currencies) if self._price(code) is None)
+        return tuple(currency for currency in currencies if self.quote(base, currency) is None)
+
     def _price(self, currency: str) -> Price | None:
         if currency == self.base and self.prices:
             return Price(_ONE, max(price.date for price in self.prices.values()))

@@ -5,6 +5,7 @@ A pass that finds everything as it should be writes nothing. One that fails keep
 
 import datetime as dt
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -75,7 +76,7 @@ class Reconciler:
 
     def resume(self, owners: Iterable[ExchangeRate], now: dt.datetime) -> None:
         """Take up from the objects' status when an earlier process has called the rate providers last, at the least."""
-        found = {publication for owner in owners if (publication := memory.last_publication(owner.status))}
+        found = {publication for owner in owners if (publication := memory.last_publication(owner.remembered))}
         for provider, when in sorted(found, key=lambda publication: publication[1]):
             self._rates.remember(provider, max((now - when).total_seconds(), 0.0))
 
@@ -126,33 +127,42 @@ class Reconciler:
         refresh: bool,
     ) -> Outcome:
         again_s = error.retry_after_s
-        if spec is not None and spec.withdraws and not isinstance(error, _HANDS_OFF):
-            until_stale_s = await self._withdraw(owner, spec, now)
-            again_s = min(filter(None, (again_s, until_stale_s)), default=None)
-        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh)
+        if spec is not None:
+            until_stale_s = self._until_stale_s(owner, spec, now)
+            if until_stale_s < 0 and spec.withdraws and not isinstance(error, _HANDS_OFF):
+                await self._withdraw(owner, spec)
+            if until_stale_s >= 0 and again_s is not None:
+                again_s = min(again_s, until_stale_s + 1)
+        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh, holds=self._holds(owner))
         await self._report(owner, desired, now)
         return Outcome(error.reason, again_s)
 
-    async def _withdraw(self, owner: ExchangeRate, spec: ExchangeRateSpec, now: dt.datetime) -> float | None:
-        """Take a rate that is too old out of the object's ConfigMap, whatever it was quoted for.
+    def _until_stale_s(self, owner: ExchangeRate, spec: ExchangeRateSpec, now: dt.datetime) -> float:
+        """Give the seconds until the object's rate is too old, whatever it was quoted for; infinity without one."""
+        known = memory.published(owner.remembered, spec)
+        if known is not None:
+            return spec.max_age_s - known.age_s(now)
+        date = configmap.written_date(self._written(owner, spec))
+        return math.inf if date is None else spec.max_age_s - age_of_day_s(date, now)
 
-        Returns:
-            Seconds until that is due; None where there is no rate any more.
-        """
+    async def _withdraw(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> None:
+        """Take a rate that is too old out of the object's ConfigMap."""
         data = self._written(owner, spec)
-        left, date = configmap.withdrawn(data, spec.target), configmap.written_date(data)
-        if date is None or data == left:
-            return None
-        known = memory.published(owner.status, spec)
-        age_s = known.age_s(now) if known is not None else age_of_day_s(date, now)
-        if age_s <= spec.max_age_s:
-            return spec.max_age_s - age_s + 1
+        left = configmap.withdrawn(data, spec.target)
+        if configmap.written_date(data) is None or data == left:
+            return
         try:
             await self._publisher.publish(owner, spec.target, left)
         except ReconcileError as refused:
             # The error that led here stays the one that is told; the next pass tries again.
             logger.warning("ExchangeRate %s: its old rate could not be withdrawn: %s", owner.key, refused)
-        return None
+
+    def _holds(self, owner: ExchangeRate) -> str:
+        """Say what the object's ConfigMap holds, by the name that it was published under; empty for no rate."""
+        name = str(owner.remembered.get("configMapName"))
+        held = self._observed.config_maps.get(ObjectKey(owner.key.namespace, name))
+        rate = configmap.written_rate(held.data) if held is not None and held.owner_uid == owner.uid else ""
+        return f"ConfigMap {name} holds {rate}" if rate else ""
 
     def _written(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> Mapping[str, str]:
         """Give the data of the object's own ConfigMap, empty where there is none."""
@@ -161,11 +171,11 @@ class Reconciler:
 
     async def _report(self, owner: ExchangeRate, desired: Mapping[str, Any], now: dt.datetime) -> Reason:
         """Write the status where it differs, and an event where Ready has turned; give Ready's reason."""
-        before, after = (status.condition(state, Condition.READY) for state in (owner.status, desired))
+        before, after = (status.condition(state, Condition.READY) for state in (owner.remembered, desired))
         patch = status.patch_to(owner.status, desired)
         if patch is not None:
             try:
-                self._observed.note_exchange_rate(await self._cluster.patch_status(owner, patch))
+                self._observed.note_status(await self._cluster.patch_status(owner, patch))
             except ApiError as error:
                 if error.status in ANOTHER_OBJECT:
                     await self._publisher.make_sure_of(owner)

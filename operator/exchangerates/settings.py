@@ -9,6 +9,7 @@ from typing import Final
 
 from exchangerates.api import API_KEYS, PROVIDERS, Env
 from exchangerates.errors import InvalidSpec, SettingsError
+from exchangerates.observed import ObjectKey
 from exchangerates.spec import MIN_FETCH_INTERVAL_S, Defaults, ExchangeRateSpec, parse_duration, parse_spec
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -30,6 +31,7 @@ class Settings:
         max_calls_per_day: Most calls in any 24 hours, by provider; the others have no such limit.
         provider_urls: Root addresses in place of the public ones, by provider.
         api_keys: The API keys by provider, of those that have one; never shown.
+        deployment: The operator's own Deployment, or None.
         watch_namespaces: The namespaces to watch; empty for all.
         resync_interval_s: Seconds between two lists of everything.
         install_crd: Whether the operator creates the CRD at start.
@@ -44,6 +46,7 @@ class Settings:
     max_calls_per_day: Mapping[str, int]
     provider_urls: Mapping[str, str]
     api_keys: Mapping[str, str] = field(repr=False)
+    deployment: ObjectKey | None
     watch_namespaces: tuple[str, ...]
     resync_interval_s: float
     install_crd: bool
@@ -79,6 +82,7 @@ class Settings:
             },
             provider_urls={name: url.rstrip("/") for name, url in reader.by_provider(Env.PROVIDER_URLS).items()},
             api_keys={name: key for name, key in keys.items() if key},
+            deployment=reader.object_key(Env.DEPLOYMENT),
             watch_namespaces=reader.words(Env.WATCH_NAMESPACES, ""),
             resync_interval_s=reader.seconds(Env.RESYNC_INTERVAL, "10m", at_least_s=MIN_RESYNC_INTERVAL_S),
             install_crd=reader.choice(Env.INSTALL_CRD, "false", ("true", "false")) == "true",
@@ -152,6 +156,15 @@ class _Reader:
             if name not in PROVIDERS or not value:
                 self.mistake(variable, f"{name}={value}", f"name=value with a name of {', '.join(PROVIDERS)}")
         return {name: value for name, _, value in pairs}
+
+    def object_key(self, variable: Env) -> ObjectKey | None:
+        value = self.text(variable, "")
+        if not value:
+            return None
+        namespace, _, name = value.partition("/")
+        if not namespace or not name or "/" in name:
+            self.mistake(variable, value, "namespace/name")
+        return ObjectKey(namespace, name)
 
     def address(self, variable: Env, default: str) -> tuple[str, int]:
         value = self.text(variable, default)

@@ -55,8 +55,8 @@ class Source:
     _next_call: float = -math.inf
     _next_patient_call: float = -math.inf
     _under_way: asyncio.Task[None] | None = field(default=None, repr=False)
-    lengthened: bool = False
-    """Whether the budget keeps somebody waiting who wanted a call sooner, since the last call."""
+    announce: Callable[[str, str], None] = lambda *_: None
+    """Hears once a day that the budget keeps somebody waiting: the provider, and the text."""
     _told_at: float = -math.inf
 
     def __post_init__(self) -> None:
@@ -94,7 +94,8 @@ class Source:
         """
         now = asyncio.get_running_loop().time()
         if self.table is not None and now < self.usable_until(max_age_s, now, urgent=urgent):
-            self._note_lengthened(wanted=now >= self.fetched_at + max(max_age_s, self.min_fetch_interval_s))
+            if now >= self.fetched_at + max(max_age_s, self.min_fetch_interval_s):
+                self.note_lengthened()
             return self.table
         if self._under_way is None:
             if self.error is not None and now < self.next_call(urgent=urgent):
@@ -103,30 +104,31 @@ class Source:
             if self.table is None and self.error is None and not urgent and now < self.usable_until(max_age_s, now):
                 raise FetchedBefore(self.usable_until(max_age_s, now) - now)
             if self.budget is not None and now < (free_at := self.budget.next_call(now, urgent=True)):
-                self._note_lengthened(wanted=True)
+                self.note_lengthened()
                 raise OutOfBudget(free_at - now, self.budget.limit)
             self._under_way = asyncio.create_task(self._call(), name=f"fetch {self.name}")
         raise FetchUnderWay(self._under_way)
 
-    def _note_lengthened(self, *, wanted: bool) -> None:
+    def note_lengthened(self) -> None:
         """Note that objects want more calls than the budget has, and say so once a day."""
+        if self.budget is None:
+            return
+        self.budget.lengthened = True
         now = asyncio.get_running_loop().time()
-        if wanted and self.budget is not None and now >= self._told_at + DAY_S:
+        if now >= self._told_at + DAY_S:
             self._told_at = now
-            logger.warning(
-                "rate provider %s: its objects want more than maxCallsPerDay (%d); the interval between two calls is "
-                "longer than they ask for",
-                self.name,
-                self.budget.limit,
+            text = (
+                f"rate provider {self.name}: its objects want more than maxCallsPerDay ({self.budget.limit}); the "
+                "interval between two calls is longer than they ask for"
             )
-        self.lengthened = self.lengthened or wanted
+            logger.warning("%s", text)
+            self.announce(self.name, text)
 
     async def _call(self) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         if self.budget is not None:
             self.budget.count(began)
-            self.lengthened = False
         try:
             async with asyncio.timeout(FETCH_TIMEOUT_S):
                 table = await threads.in_thread(self.fetch)

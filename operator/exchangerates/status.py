@@ -7,7 +7,7 @@ from typing import Any, Final
 from exchangerates import memory
 from exchangerates.api import APPROVE_ANNOTATION, READY_REASONS, Condition, Reason
 from exchangerates.errors import ReconcileError
-from exchangerates.observed import ExchangeRate
+from exchangerates.observed import MAX_REQUEST_CHARS, ExchangeRate
 from exchangerates.publication import Held, Publication, move
 from exchangerates.rates import TIME, Quote
 from exchangerates.spec import ExchangeRateSpec
@@ -16,6 +16,8 @@ _MEMORY: Final = ("base", "provider", "rates", "requestedDate", "confirmedDate",
 """What is told of a publication, and read back."""
 _CHANGING_MESSAGES: Final = frozenset({Reason.PROVIDER_UNAVAILABLE})
 """Reasons whose message follows the provider's mood: a new message alone is not worth a write to every object."""
+
+_STILL: Final = ". What was published before is still there: "
 
 
 def desired_published(
@@ -41,33 +43,36 @@ def desired_published(
     }
 
 
-def desired_failed(
+def desired_failed(  # noqa: PLR0913 - all that a failed pass knows
     owner: ExchangeRate,
     spec: ExchangeRateSpec | None,
     error: ReconcileError,
     now: dt.datetime,
     *,
     refreshed: bool = False,
+    holds: str = "",
 ) -> dict[str, Any]:
     """Give the status after a pass that could not publish.
 
     What was published before stays in it only where it answers this spec: a rate beside another currency's name would
-    be a wrong rate.
+    be a wrong rate. `holds` says what the ConfigMap holds: where that is no answer to this spec, Ready tells it.
     """
     message = str(error)
-    known = condition(owner.status, Condition.READY)
+    known = condition(owner.remembered, Condition.READY)
     told_before = (known.get("reason"), known.get("observedGeneration")) == (error.reason, owner.generation)
     if error.reason in _CHANGING_MESSAGES and told_before:
-        message = known.get("message", message)
+        message = str(known.get("message", message)).partition(_STILL)[0]
+    published = memory.published(owner.remembered, spec) if spec is not None else None
+    if published is None and holds:
+        message += f"{_STILL}{holds}"
     ready = _condition(owner, Condition.READY, error.reason, message, now, holds=False)
-    published = memory.published(owner.status, spec) if spec is not None else None
     kept = ("configMapName", *_MEMORY) if published is not None else ("configMapName",)
-    stale = [c for c in _conditions(owner.status) if c.get("type") == Condition.STALE]
+    stale = [c for c in _conditions(owner.remembered) if c.get("type") == Condition.STALE]
     if spec is not None and published is not None:
         stale = [_stale(owner, published, now, holds=published.age_s(now) > spec.max_age_s)]
     return {
         "observedGeneration": owner.generation,
-        **{name: owner.status[name] for name in kept if name in owner.status},
+        **{name: owner.remembered[name] for name in kept if name in owner.remembered},
         "conditions": [ready, *stale],
         **_last_refresh(owner, now, refreshed=refreshed and error.reason != Reason.SUSPENDED),
     }
@@ -75,7 +80,7 @@ def desired_failed(
 
 def acknowledged(owner: ExchangeRate) -> bool:
     """Tell whether the status shows the object's refresh annotation already, or there is none."""
-    last = owner.status.get("lastRefresh")
+    last = owner.remembered.get("lastRefresh")
     return owner.refresh_request is None or (isinstance(last, Mapping) and last.get("request") == owner.refresh_request)
 
 
@@ -99,23 +104,35 @@ def _conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _last_refresh(owner: ExchangeRate, now: dt.datetime, *, refreshed: bool) -> dict[str, Any]:
     if refreshed and not acknowledged(owner):
         return {"lastRefresh": {"request": owner.refresh_request, "time": now.strftime(TIME)}}
-    return {"lastRefresh": owner.status["lastRefresh"]} if "lastRefresh" in owner.status else {}
+    known = owner.remembered.get("lastRefresh")
+    return {} if known is None else {"lastRefresh": known}
 
 
 def _ready(owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, *, stale: bool) -> tuple[Reason, str]:
     """Give the reason and the message of Ready for what is published."""
-    target, held = spec.target.name, ""
+    target, held, idle = spec.target.name, "", _idle_approval(owner, published)
     if published.held is not None:
         held = _held_message(owner, spec, published, published.held)
     if stale:
         fate = "does not hold it any more (onStale: Withdraw)" if spec.withdraws else "keeps that rate"
         return Reason.RATE_TOO_OLD, (
             f"{published.provider} quotes nothing newer than {published.date} for {', '.join(spec.currencies)}, which "
-            f"is older than maxAge ({spec.max_age_s / 3600:g}h); ConfigMap {target} {fate}{held and f'. {held}'}"
+            f"is older than maxAge ({spec.max_age_s / 3600:g}h); ConfigMap {target} {fate}{held and f'. {held}'}{idle}"
         )
     pairs = ", ".join(f"1 {quote.base} = {quote.rate} {quote.currency}" for quote in published.quotes)
     holds = f"ConfigMap {target} holds {pairs}, quoted by {published.provider} for {published.date}"
-    return (Reason.SPIKE_HELD, f"{holds}. {held}") if held else (Reason.PUBLISHED, holds)
+    return (Reason.SPIKE_HELD, f"{holds}. {held}{idle}") if held else (Reason.PUBLISHED, f"{holds}{idle}")
+
+
+def _idle_approval(owner: ExchangeRate, published: Publication) -> str:
+    """Say that the approve annotation approves nothing; empty where it is what is published, or is about to be."""
+    approval, held = owner.approval, published.held
+    if approval is None or (held is not None and held.approval == approval):
+        return ""
+    if set(approval.split(",")) <= {quote.rate for quote in published.quotes}:
+        return ""
+    shown = f"{APPROVE_ANNOTATION}={approval[:MAX_REQUEST_CHARS]}"
+    return f". The annotation {shown} approves nothing: {held.approval if held else 'no rate'} is held back"
 
 
 def _held_message(owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, held: Held) -> str:
@@ -157,7 +174,7 @@ def _condition(  # noqa: PLR0913 - a condition has these parts
 ) -> dict[str, Any]:
     """Give a condition that keeps its transition time until its status flips."""
     value = "True" if holds else "False"
-    known = condition(owner.status, kind)
+    known = condition(owner.remembered, kind)
     flipped = known.get("status") != value or "lastTransitionTime" not in known
     return {
         "type": str(kind),

@@ -40,7 +40,7 @@ def parse_target(raw: Mapping[str, Any], default_name: str) -> Target:
     Raises:
         InvalidSpec: The first field that is wrong, with what to write instead.
     """
-    target = raw.get("target") or {}
+    target = {} if raw.get("target") is None else raw["target"]
     if not isinstance(target, Mapping):
         raise InvalidSpec("target", f"{target!r} is not an object; write target: {{name: {default_name}}}")
     name, key = target.get("name", default_name), target.get("key", str(Key.RATE))
@@ -59,7 +59,7 @@ def parse_target(raw: Mapping[str, Any], default_name: str) -> Target:
 
 
 def _strings(target: Mapping[str, Any], field: str) -> Mapping[str, str]:
-    value = target.get(field) or {}
+    value = {} if target.get(field) is None else target[field]
     if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
         raise InvalidSpec(f"target.{field}", f"{value!r} is not a map of strings; write numbers in quotes")
     if MANAGED_BY_LABEL in value:

@@ -4,9 +4,11 @@ Source of the plugin's protocol: Kubernetes' documentation, "client-go credentia
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,21 +37,29 @@ class TokenSource(Protocol):
         """Take up that the API server did not take the last token."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TokenFile:
-    """A token in a file: a service account's is renewed there about hourly, so it is read anew each time."""
+    """A token in a file: a service account's is renewed there about hourly, so the file is looked at each time."""
 
     path: Path
+    _token: str = ""
+    _version: tuple[int, ...] = ()
+    """What tells the file from a later one; empty where it has to be read."""
 
     async def token(self) -> str:
-        """Read the file: a kilobyte on a memory file system, for which a thread would cost more than the read."""
+        """Read the file where it has changed: on a memory file system, where a thread would cost more than the read."""
         try:
-            return self.path.read_text(encoding="utf-8").strip()
+            found = self.path.stat()
+            version = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if version != self._version:
+                self._token, self._version = self.path.read_text(encoding="utf-8").strip(), version
         except OSError as error:
             raise CredentialsError(f"the token file {self.path} cannot be read: {error.strerror}") from error
+        return self._token
 
     def refused(self) -> None:
-        """Do nothing: the next request reads the file again in any case."""
+        """Read the file again at the next request, whatever it looks like."""
+        self._version = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ class ExecPlugin:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
+                process_group=0,  # so that what it starts can be ended with it
             )
         except OSError as error:
             hint = self._raw.get("installHint") or "install it, or correct the kubeconfig's exec.command"
@@ -132,9 +143,10 @@ class ExecPlugin:
                 "not ask questions"
             ) from None
         finally:
-            if process.returncode is None:
-                process.kill()  # also where the caller has given up
-                await process.wait()
+            if process.returncode is None:  # also where the caller has given up
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()  # which waits for all that hold its output open
         if process.returncode != 0:
             said = err.decode(errors="replace").strip()[-_TOLD_CHARS:]
             raise CredentialsError(f"the credential plugin {command} ended with {process.returncode}: {said}")

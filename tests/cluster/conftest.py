@@ -314,8 +314,9 @@ class Audit:
 
 def granted(recording: Recording, namespace: str) -> set[tuple[str, str]]:
     """Give resource and verb of every right that the Pulumi program gives to the operator."""
-    roles = [m for m in recording.manifests() if m["metadata"]["name"] == f"{namespace}:operator" and m.get("rules")]
-    assert roles
+    names = {f"{namespace}:operator", f"{namespace}:operator-own"}
+    roles = [found for found in recording.manifests() if found["metadata"]["name"] in names and found.get("rules")]
+    assert {role["metadata"]["name"] for role in roles} == names
     return {
         (resource, verb)
         for role in roles

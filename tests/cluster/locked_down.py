@@ -1,5 +1,6 @@
 """A company's network: its own certificate authority, servers with its certificates, and the proxy that leads out."""
 
+import base64
 import datetime as dt
 import ipaddress
 import select
@@ -87,6 +88,7 @@ class ForwardProxy(ThreadingHTTPServer):
 
     Args:
         hosts: Where each `host:port` really is; others are refused, as a company's proxy does.
+        credentials: `user:password` that it asks for; empty for none.
 
     Attributes:
         asked: Every `host:port` that somebody asked for.
@@ -96,9 +98,10 @@ class ForwardProxy(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, hosts: dict[str, tuple[str, int]]) -> None:
+    def __init__(self, hosts: dict[str, tuple[str, int]], credentials: str = "") -> None:
         super().__init__(("127.0.0.1", 0), _Tunnel)
         self.hosts = hosts
+        self.expected = f"Basic {base64.b64encode(credentials.encode()).decode()}" if credentials else None
         self.asked: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -118,6 +121,11 @@ class _Tunnel(BaseHTTPRequestHandler):
         """Stay quiet."""
 
     def do_CONNECT(self) -> None:
+        if self.headers.get("Proxy-Authorization") != self.server.expected:
+            self.send_response(407)
+            self.send_header("Proxy-Authenticate", 'Basic realm="company"')
+            self.end_headers()
+            return
         self.server.asked.append(self.path)
         target = self.server.hosts.get(self.path)
         if target is None:

@@ -31,9 +31,10 @@ class Proxy:
         self._tls.check_hostname, self._tls.verify_mode = False, ssl.CERT_NONE
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
-        self._connections: dict[asyncio.Task[Any], bool] = {}
+        self._connections: dict[asyncio.Task[Any], bytes] = {}
+        """The path of the watch that each carries, if it does."""
         self._swallowed: set[asyncio.Task[Any]] = set()
-        self._swallow_watches = False
+        self._swallowing: bytes | None = None
         self._refusing = False
         self.opened = 0
         self.url = ""
@@ -53,9 +54,9 @@ class Proxy:
         """Lose every further byte of the connections that are open now; they stay open. New ones are well."""
         self._run(self._swallow(set(self._connections)))
 
-    def swallow_watches(self) -> None:
-        """Lose every further byte that comes from a watch, of those that are open and of all that will be."""
-        self._swallow_watches = True
+    def swallow_watches(self, of: str = "/") -> None:
+        """Lose every further byte of the watches with this in their path, of those that are open and that will be."""
+        self._swallowing = of.encode()
 
     def cut(self) -> None:
         """End all connections, and refuse new ones until `heal`."""
@@ -65,7 +66,7 @@ class Proxy:
     def heal(self) -> None:
         """Be well again; connections that lost bytes are ended."""
         self._run(self._end_connections())
-        self._swallow_watches = self._refusing = False
+        self._swallowing, self._refusing = None, False
 
     def kubeconfig(self, original: Path, path: Path) -> Path:
         """Write a kubeconfig with the credentials of another one that leads through the proxy."""
@@ -103,7 +104,7 @@ class Proxy:
         if task is None or self._refusing:
             writer.close()
             return
-        self._connections[task] = False
+        self._connections[task] = b""
         out: asyncio.StreamWriter | None = None
         try:
             back, out = await asyncio.open_connection(self._upstream.hostname, self._upstream.port, ssl=self._tls)
@@ -129,9 +130,12 @@ class Proxy:
     ) -> None:
         while data := await source.read(_CHUNK):
             if requests and _WATCH in data:
-                self._connections[task] = True
+                self._connections[task] = data.split(b"?")[0]
                 self.opened += 1
-            if task in self._swallowed or (self._swallow_watches and self._connections[task]):
+            if task in self._swallowed or self._is_swallowed(self._connections[task]):
                 continue
             sink.write(data)
             await sink.drain()
+
+    def _is_swallowed(self, watch: bytes) -> bool:
+        return self._swallowing is not None and self._swallowing in watch

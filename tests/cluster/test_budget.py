@@ -3,11 +3,24 @@
 import datetime as dt
 import functools
 
-from tests.cluster.conftest import Namespace, StartOperator, eventually
+from tests.cluster.conftest import OPERATOR_NAMESPACE, Namespace, StartOperator, eventually
 
 from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
+from exchangerates_infra.project import OPERATOR
 from localcluster.client import Client, Reference
 from localcluster.rateserver import Fault, RateServer
+
+
+def announced(client: Client, text: str) -> list[tuple[str, str]]:
+    """Give type and reason of the events of a text that `kubectl describe` shows: it asks for those of the uid."""
+    deployment = client.get(Reference("apps/v1", "Deployment", OPERATOR_NAMESPACE, OPERATOR))
+    assert deployment is not None
+    metadata = {"namespace": OPERATOR_NAMESPACE, "name": OPERATOR, "uid": deployment["metadata"]["uid"]}
+    about = {"kind": "Deployment", **metadata}
+    selector = ",".join(f"involvedObject.{field}={value}" for field, value in about.items())
+    path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/events"
+    found = client.request("GET", path, params={"fieldSelector": selector})["items"]
+    return [(event["type"], event["reason"]) for event in found if event["message"].startswith(text)]
 
 
 def test_calls_go_on_while_there_are_some_left(
@@ -55,6 +68,8 @@ def test_no_wish_is_worth_more_than_the_days_calls(
     eventually(asked_in_vain, "the metric says so")
     assert 'exchangerates_provider_calls_per_day{provider="frankfurter",state="left"} 1.0' in operator.get("/metrics")
     assert "want more than maxCallsPerDay" in operator.process.log.read_text()
+    told = "rate provider frankfurter: its objects want more than maxCallsPerDay (2); "
+    eventually(lambda: announced(client, told) == [("Warning", "IntervalLengthened")], "the Deployment has one event")
     rates.fail("ecb", Fault.HTTP_500)
     namespace.rate("without", provider="ecb")
     namespace.wait("without", "ProviderUnavailable")

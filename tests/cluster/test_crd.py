@@ -2,7 +2,10 @@
 
 import pytest
 from tests.cluster.conftest import Namespace
+from tests.infra.refused_rates import REFUSED, Refused
 
+from exchangerates.api import API_VERSION, KIND
+from localcluster.client import Client
 from localcluster.errors import ApiError
 
 THREE_LETTERS = "must be three capital letters, an ISO 4217 code such as USD"
@@ -46,3 +49,29 @@ def test_what_the_tutorial_wrote_is_accepted(namespace: Namespace) -> None:
     """Its objects stay valid for ever, and nothing is written into their specs."""
     reference = namespace.rate("exchange-rate-usd", currency="USD")
     assert namespace.get(reference.name)["spec"] == {"currency": "USD"}
+
+
+def answer(client: Client, case: Refused) -> int:
+    """Ask the API server about an entry of a stack's rates: as the object that Pulumi makes of it, or its ConfigMap."""
+    spec = {field: value for field, value in case.entry.items() if field != "name"}
+    metadata = {"name": case.entry.get("name", "exchange-rate-usd"), "namespace": "default"}
+    body: dict[str, object] = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
+    path = f"/apis/{API_VERSION}/namespaces/default/exchangerates"
+    if case.config_map:
+        parts = dict(spec["target"])
+        data = {parts.pop("key", "rate"): "1"}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**metadata, **parts}, "data": data}
+        path = "/api/v1/namespaces/default/configmaps"
+    try:
+        client.request("POST", path, body, params={"dryRun": "All", "fieldValidation": "Strict"})
+    except ApiError as error:
+        return error.status
+    return 201
+
+
+def test_what_a_preview_refuses_is_what_the_api_server_refuses(namespace: Namespace, client: Client) -> None:
+    """Each entry of a stack's rates that is refused before anything is touched would have failed halfway."""
+    assert namespace.name
+    assert {what: found for what, case in REFUSED.items() if (found := answer(client, case)) not in {400, 422}} == {}
+    right = {"currency": "USD", "target": {"labels": {"team": "a"}, "annotations": {"B.com/c": "d e"}}}
+    assert answer(client, Refused(right, "", "")) == answer(client, Refused(right, "", "", config_map=True)) == 201

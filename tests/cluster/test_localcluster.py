@@ -77,13 +77,13 @@ def test_up_ends_with_rates_and_a_second_one_changes_nothing(command: Command) -
     output, messages = command.up()
     assert TABLE in output
     assert f"localcluster --state {command.state} kubeconfig" in output
-    assert "stack applied without the Pulumi CLI (as asked): 13 objects, 13 changed" in messages
+    assert "stack applied without the Pulumi CLI (as asked): 15 objects, 15 changed" in messages
     assert "rates come from a stand-in (as asked)" in messages
     before = command.pids()
     assert set(before) == set(COMPONENTS)
     output, messages = command.up()
     assert TABLE in output
-    assert "13 objects, 0 changed" in messages
+    assert "15 objects, 0 changed" in messages
     assert command.pids() == before
     kubeconfig_stays_and_logs_are_there(command)
     command_ends_everything(command, before)
@@ -136,7 +136,7 @@ def test_up_mends_what_was_killed_and_keeps_the_data(command: Command) -> None:
         output, messages = command.up()
     assert f"the port of kube-apiserver ({port}) is taken by another process; choosing others" in messages
     assert re.search(r"default +mine +CHF +EUR", output)
-    assert "13 objects, 0 changed" in messages
+    assert "15 objects, 0 changed" in messages
     assert set(command.pids()) == set(COMPONENTS)
 
 

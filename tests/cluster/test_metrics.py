@@ -90,7 +90,11 @@ def test_prometheus_sees_objects_fetches_and_failures(
     fetches = query("exchangerates_provider_fetches_total")
     assert fetches["outcome=success,provider=frankfurter"] >= 1.0
     assert fetches["outcome=failure,provider=frankfurter"] == 0.0
-    assert query("exchangerates_provider_quote_timestamp_seconds")["provider=frankfurter"] == 1793318400.0
+    namespace.rate("dated", provider="ecb", date="2024-06-28")
+    namespace.wait("dated")
+    eventually(lambda: query("exchangerates_objects").get("ready=true,reason=Published") == 2.0, "both are counted")
+    ages = {"provider=frankfurter": 1793318400.0, "provider=ecb": 1793318400.0}
+    assert query("exchangerates_provider_quote_timestamp_seconds") == ages, "a day that is over makes no quote older"
     assert query("exchangerates_provider_fetch_duration_seconds_count")["provider=ecb"] >= 1.0
     assert query("exchangerates_watch_restarts_total") == {"resource=configmaps": 0.0, f"resource={PLURAL}": 0.0}
     assert query("exchangerates_queue_length") == {"": 0.0}

@@ -3,20 +3,20 @@
 import datetime as dt
 from collections.abc import Callable
 
-from tests.cluster.conftest import Audit, Namespace, StartOperator, eventually
+from tests.cluster.conftest import Audit, Namespace, Operator, StartOperator, eventually
 
 from localcluster.rateserver import Fault, RateServer
 
 OBJECTS = 200
 STALE_AFTER_S = 150
-"""From the test's start: time enough for two hundred objects, and for a look for a newer quote by each."""
+"""From the test's start: time for two hundred objects, for a look for a newer quote by each, and for a restart."""
 WITHIN_S = 240.0
 
 
 def test_an_outage_is_written_once_per_object_and_only_when_rates_are_too_old(
     start_operator: StartOperator, namespace: Namespace, rates: RateServer, audit: Callable[[], Audit]
 ) -> None:
-    """No write while every look fails; at `maxAge` one status and one event per object, and the same when it ends."""
+    """None while every look fails, over a restart too; at `maxAge` one status and one event each; in the end too."""
     now = dt.datetime.now(dt.UTC)
     yesterday = now.date() - dt.timedelta(days=1)
     rates.replay(dt.date(2026, 10, 30), dated=yesterday)
@@ -32,6 +32,9 @@ def test_an_outage_is_written_once_per_object_and_only_when_rates_are_too_old(
     rates.fail("frankfurter", Fault.HTTP_500)
     rates.fail("ecb", Fault.HTTP_503)
     eventually(lambda: operator.passes("Published") >= passes + OBJECTS, "all have looked again", WITHIN_S)
+    operator.stop()
+    start_operator()
+    eventually(lambda: looks(operator) >= OBJECTS, "and again after a restart, without a table", WITHIN_S)
     assert log.writes() == []
 
     eventually(lambda: count(log, "/status") >= OBJECTS, "all are told", WITHIN_S)
@@ -51,3 +54,8 @@ def test_an_outage_is_written_once_per_object_and_only_when_rates_are_too_old(
 def count(log: Audit, part: str) -> int:
     """Count the writes whose path has a part."""
     return sum(part in write for write in log.writes())
+
+
+def looks(operator: Operator) -> float:
+    """Count the passes that have ended, well or not."""
+    return operator.passes("Published") + operator.passes("ProviderUnavailable")

@@ -11,11 +11,12 @@ from localcluster.client import Client, Reference
 from localcluster.control_plane import ControlPlane
 from localcluster.errors import ApiError
 
-KEY = "exchange-rate-operator:exchangeratesapiKey"
+SECRETS = ("exchange-rate-operator:exchangeratesapiKey", "exchange-rate-operator:proxyCredentials")
 EVERYTHING = {
     "providers": ["exchangeratesapi", "ecb"],
     "exchangeratesapiKey": "planted-key",
     "proxy": {"https": "http://proxy.example.com:3128", "exceptions": [".example.com"]},
+    "proxyCredentials": "me:planted-key",
     "caBundle": "-----BEGIN CERTIFICATE-----\n",
     "networkPolicy": {"enabled": True},
     "monitoring": {"enabled": True, "labels": {"release": "prometheus"}},
@@ -64,7 +65,7 @@ def foreign_kind(kind: str) -> dict[str, object]:
 
 def recorded(stack: str, overrides: dict[str, object]) -> Recording:
     """Record a stack with some values replaced."""
-    return record(stack, stack_file_values(stack, overrides), secret_keys=(KEY,))
+    return record(stack, stack_file_values(stack, overrides), secret_keys=SECRETS)
 
 
 @pytest.mark.parametrize(("stack", "overrides"), STACKS)
@@ -84,6 +85,24 @@ def test_a_second_preview_shows_nothing(admin: Client, stack: str, overrides: di
     assert {manifest["kind"] for manifest in left} == ({"CustomResourceDefinition"} if overrides else set())
     as_pulumi.destroy(admin, left, propagation="Background")
     assert_as_before(admin, before, within_s=60.0)
+
+
+def test_a_namespace_that_is_there_is_used_and_left(admin: Client) -> None:
+    """The platform team's own, with its labels: nothing of it changes, and a destroy leaves it empty."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "team": "platform"}
+    name = "made-by-the-platform"
+    there = admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    settled_control_plane(admin)
+    before = everything(admin)
+    recording = recorded("prod", {**EVERYTHING, "crd": {}, "namespace": name, "createNamespace": False})
+    as_pulumi.create(admin, recording.manifests())
+    assert [found for manifest in recording.manifests() for found in as_pulumi.differences(admin, manifest)] == []
+    as_pulumi.destroy(admin, recording.teardown(), propagation="Background")
+    assert_as_before(admin, before, within_s=60.0)
+    left = admin.get(Reference.of(there))
+    assert left is not None
+    assert left["metadata"]["uid"] == there["metadata"]["uid"]
+    assert left["metadata"]["labels"] == there["metadata"]["labels"]
 
 
 def test_what_is_there_is_refused_except_for_the_crd(admin: Client) -> None:

@@ -1,5 +1,6 @@
 """The operator's rights: its own service account's, all of them used, and no others."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.cluster.conftest import (
     operator_environment,
 )
 
-from exchangerates.api import API_VERSION, KIND
+from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION, Env
 from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.client import Client, Reference
 from localcluster.control_plane import ControlPlane
@@ -28,8 +29,12 @@ SECOND = "second-operator"
 SECOND_USER = f"system:serviceaccount:{SECOND}:{ACCOUNT}"
 
 
-def use_every_right(namespace: Namespace, client: Client) -> None:
-    """Bring about all that the operator ever does."""
+BUDGET = {Env.PROVIDERS: "ecb", Env.MIN_FETCH_INTERVALS: "ecb=1s", Env.MAX_CALLS_PER_DAY: "ecb=24"}
+"""So that a wish for a newer quote is one too many, which the operator tells by an event on its Deployment."""
+
+
+def use_every_right(namespace: Namespace, client: Client, lengthened: Callable[[], object]) -> None:
+    """Bring about all that the operator ever does; `lengthened` tells whether it has told that it has no call left."""
     config_map = {"name": "taken", "namespace": namespace.name}
     client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": config_map})
     namespace.rate("taken")
@@ -47,6 +52,13 @@ def use_every_right(namespace: Namespace, client: Client) -> None:
     tutorial = Reference(API_VERSION, KIND, namespace.name, "tutorial")
     metadata = {"name": "tutorial", "namespace": namespace.name, "finalizers": ["kopf.zalando.org/KopfFinalizerMarker"]}
     client.create({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {"currency": "USD"}})
+
+    def wish() -> object:
+        annotations = {REFRESH_ANNOTATION: str(dt.datetime.now(dt.UTC))}
+        client.patch(Reference(API_VERSION, KIND, namespace.name, "plain"), {"metadata": {"annotations": annotations}})
+        return lengthened()
+
+    eventually(wish, "the operator tells of itself")
     eventually(
         lambda: "finalizers" not in (client.get(tutorial) or {})["metadata"], "the tutorial's finalizer is taken off"
     )
@@ -61,8 +73,8 @@ def test_every_right_is_used_and_none_is_missing(
 ) -> None:
     """The audit log names just what the role grants, and nothing was refused."""
     log = audit()
-    start_operator()
-    use_every_right(namespace, client)
+    start_operator(**BUDGET)
+    use_every_right(namespace, client, lambda: ("deployments", "get") in log.used())
     assert log.used() == granted(recording, OPERATOR_NAMESPACE)
     assert log.refused() == []
 
@@ -97,14 +109,16 @@ def test_rights_in_two_namespaces_are_enough_for_those_two(
     recording, operator = second
     elsewhere = Namespace(client, "default")
     log = audit()
-    operator.start()
+    operator.start(**BUDGET)
     outside = elsewhere.rate("outside")
-    use_every_right(namespace, client)
+    own_events = f"/api/v1/namespaces/{SECOND}/events"
+    use_every_right(namespace, client, lambda: f"create {own_events}" in log.writes(SECOND_USER))
     assert not any(manifest["kind"] == "ClusterRoleBinding" for manifest in recording.manifests())
     assert log.used(SECOND_USER) == granted(recording, SECOND)
     assert log.refused(SECOND_USER) == []
-    places = {entry["objectRef"].get("namespace") for entry in log.requests(SECOND_USER) if entry.get("objectRef")}
-    assert places == {namespace.name, "kube-public"}
+    asked = [entry["objectRef"] for entry in log.requests(SECOND_USER) if entry.get("objectRef")]
+    assert {found.get("namespace") for found in asked} == {namespace.name, "kube-public", SECOND}
+    assert {found["resource"] for found in asked if found.get("namespace") == SECOND} == {"deployments", "events"}
     assert elsewhere.ready("outside") == ("", "")
     client.delete(outside)
 
@@ -117,6 +131,8 @@ def test_rights_in_two_namespaces_are_enough_for_those_two(
         pytest.param("", "configmaps", "update", id="overwrite ConfigMaps"),
         pytest.param("", "namespaces", "list", id="namespaces"),
         pytest.param("", "pods", "create", id="pods"),
+        pytest.param("apps", "deployments", "get", id="Deployments of others"),
+        pytest.param("apps", "deployments", "list", id="all Deployments"),
         pytest.param("", "serviceaccounts/token", "create", id="tokens"),
         pytest.param("operators.brennerm.github.io", "exchangerates", "delete", id="delete users' objects"),
         pytest.param("operators.brennerm.github.io", "exchangerates", "update", id="overwrite users' objects"),

@@ -1,6 +1,10 @@
 """SIGTERM at any moment: the process ends by itself at once, and what it had begun is whole."""
 
+import datetime as dt
+import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.cluster.conftest import ACCOUNT, OPERATOR_NAMESPACE, Audit, Namespace, eventually, operator_environment
 
 from exchangerates.api import API_VERSION, KIND, Env
@@ -18,6 +23,9 @@ from localcluster.control_plane import ControlPlane
 from localcluster.rateserver import Fault, RateServer
 from localcluster.stack import AppliedStack
 
+Launch = Callable[..., subprocess.Popen[bytes]]
+
+EXEC = "client.authentication.k8s.io/v1"
 OBJECTS = 15
 """In each of the bursts."""
 GRACE_S = 10.0
@@ -27,7 +35,7 @@ GRACE_S = 10.0
 @pytest.fixture
 def launch(
     stack: AppliedStack, recording: Recording, control_plane: ControlPlane, rates: RateServer, tmp_path: Path
-) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+) -> Iterator[Launch]:
     """Start operators whose exit codes are known."""
     assert stack.references()
     kubeconfig = control_plane.service_account_kubeconfig(OPERATOR_NAMESPACE, ACCOUNT, tmp_path / "kubeconfig")
@@ -39,10 +47,10 @@ def launch(
     }
     started: list[subprocess.Popen[bytes]] = []
 
-    def start() -> subprocess.Popen[bytes]:
+    def start(*prefix: str) -> subprocess.Popen[bytes]:
         with (tmp_path / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "exchangerates"], env=environment, stdout=log, stderr=subprocess.STDOUT
+                [*prefix, sys.executable, "-m", "exchangerates"], env=environment, stdout=log, stderr=subprocess.STDOUT
             )
         started.append(process)
         return process
@@ -53,9 +61,9 @@ def launch(
         process.wait()
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes], pid: int | None = None) -> None:
     """Tell it to end, and see that it does within its grace period, with a code that says that all is well."""
-    process.send_signal(signal.SIGTERM)
+    os.kill(pid or process.pid, signal.SIGTERM)
     assert process.wait(GRACE_S) == 0
 
 
@@ -77,7 +85,7 @@ def reported(client: Client, namespace: Namespace) -> set[str]:
 
 
 def test_it_ends_while_it_writes(
-    launch: Callable[[], subprocess.Popen[bytes]],
+    launch: Launch,
     namespace: Namespace,
     client: Client,
     tmp_path: Path,
@@ -107,9 +115,7 @@ def test_it_ends_while_it_writes(
     assert again == [], "the next start finds what was done"
 
 
-def test_it_ends_while_a_provider_hangs(
-    launch: Callable[[], subprocess.Popen[bytes]], namespace: Namespace, rates: RateServer
-) -> None:
+def test_it_ends_while_a_provider_hangs(launch: Launch, namespace: Namespace, rates: RateServer) -> None:
     """The call's thread does not hold the process up."""
     rates.fail("frankfurter", Fault.HANG)
     process = launch()
@@ -118,9 +124,7 @@ def test_it_ends_while_a_provider_hangs(
     end(process)
 
 
-def test_it_ends_while_it_waits_for_the_api_server(
-    launch: Callable[[], subprocess.Popen[bytes]], tmp_path: Path
-) -> None:
+def test_it_ends_while_it_waits_for_the_api_server(launch: Launch, tmp_path: Path) -> None:
     """Before its first list it has nobody to tell it but itself."""
     kubeconfig = tmp_path / "kubeconfig"
     text = kubeconfig.read_text()
@@ -129,3 +133,89 @@ def test_it_ends_while_it_waits_for_the_api_server(
     process = launch()
     eventually(lambda: "waiting for the API server" in (tmp_path / "log").read_text(), "it waits")
     end(process)
+
+
+@pytest.fixture
+def as_first(tmp_path: Path) -> list[str]:
+    """The command that makes a program process 1 of a PID namespace, as in a container."""
+    command = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if shutil.which("unshare") is None:
+        pytest.skip("unshare is not on PATH (on Debian and Ubuntu: apt-get install util-linux)")
+    tried = subprocess.run([*command, "true"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"no PID namespace can be made here: {tried.stderr.strip()}")
+    return command
+
+
+def child_of(process: subprocess.Popen[bytes]) -> int:
+    """Give the id of a process' only child, 0 where there is none yet."""
+    return int((proc(process.pid) / f"task/{process.pid}/children").read_text().strip() or 0)
+
+
+def proc(pid: int) -> Path:
+    """Give where the kernel tells of a process."""
+    return Path("/proc") / str(pid)
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process is at work; one that has ended may be there until somebody asks how."""
+    try:
+        return "State:\tZ" not in (proc(pid) / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def hears_sigterm(pid: int) -> bool:
+    """Tell whether a process has a handler for SIGTERM; process 1 ignores what it has none for."""
+    caught = (proc(pid) / "status").read_text().split("SigCgt:")[1].split()[0]
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def has_event_loop(pid: int) -> bool:
+    """Tell whether a process has begun to work: before that it imports."""
+    return any("eventpoll" in str(found.readlink()) for found in (proc(pid) / "fd").iterdir())
+
+
+@pytest.mark.parametrize("working", [False, True], ids=["while it imports", "at work"])
+def test_it_ends_as_the_first_process_of_a_container(
+    launch: Launch, as_first: list[str], tmp_path: Path, *, working: bool
+) -> None:
+    """The kernel spares that one any signal that it has no handler for, from its first moments on."""
+    process = launch(*as_first)
+    never = threading.Event()
+    while not ((pid := child_of(process)) and hears_sigterm(pid)):
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        never.wait(0.002)
+    assert not has_event_loop(pid), "it hears before it imports what takes long"
+    if working:
+        eventually(lambda: "watching 0 ExchangeRates" in (tmp_path / "log").read_text(), "it works")
+    end(process, pid)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("renewing", [False, True], ids=["at the start", "when a token has ended"])
+def test_it_ends_while_a_credential_plugin_hangs(
+    launch: Launch, namespace: Namespace, tmp_path: Path, *, renewing: bool
+) -> None:
+    """The plugin does not stay behind, and neither does what that has started."""
+    ended = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    kubeconfig, plugin, pids = (tmp_path / name for name in ("kubeconfig", "plugin", "pids"))
+    token = Path(f"{kubeconfig}.token").read_text()
+    answer = {"kind": "ExecCredential", "apiVersion": EXEC, "status": {"token": token, "expirationTimestamp": ended}}
+    hangs = f"echo $$ >>{pids}\nsh -c 'echo $$ >>{pids}; exec sleep 60'\n"
+    plugin.write_text(f"#!/bin/sh\ncd {tmp_path}\n[ -e well ] || {{\n{hangs}}}\necho '{json.dumps(answer)}'\n")
+    plugin.chmod(0o700)
+    config = yaml.safe_load(kubeconfig.read_text())
+    config["users"][0]["user"] = {"exec": {"apiVersion": EXEC, "command": str(plugin)}}
+    kubeconfig.write_text(yaml.safe_dump(config))
+    if renewing:
+        (tmp_path / "well").touch()
+    process = launch()
+    if renewing:
+        namespace.rate("before")
+        namespace.wait("before")
+        (tmp_path / "well").unlink()
+        namespace.rate("after")
+    eventually(lambda: pids.exists() and len(pids.read_text().split()) == 2, "the plugin hangs")
+    end(process)
+    assert not any(runs(int(pid)) for pid in pids.read_text().split())

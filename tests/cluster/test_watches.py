@@ -18,13 +18,14 @@ from tests.cluster.conftest import (
 )
 from tests.cluster.proxy import Proxy
 
-from exchangerates.api import Env
+from exchangerates.api import FIELD_MANAGER, PLURAL, Env
 from exchangerates_infra.recorder import Recording
 from localcluster.client import Client, Reference
 from localcluster.control_plane import ControlPlane
 from localcluster.rateserver import RateServer
 from localcluster.stack import AppliedStack
 
+WRITTEN_BY = f"fieldManager={FIELD_MANAGER}"
 RESYNC = "10s"
 FOUND_WITHIN_S = 60.0
 """The list's own connection may be one of those that were cut; then it waits its 30 s for an answer."""
@@ -142,6 +143,38 @@ def test_a_dead_owner_whose_end_nobody_told_gets_no_config_map_again(
             assert client.get(changed) is not None
         finally:
             operator.stop()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "made again under its name"])
+def test_a_config_map_that_goes_with_its_owner_is_not_made_again(
+    start_operator: StartOperator,
+    proxy: Proxy,
+    namespace: Namespace,
+    client: Client,
+    tmp_path: Path,
+    audit: Callable[[], Audit],
+    *,
+    again: bool,
+) -> None:
+    """Its own end is not heard of, only that of the ConfigMap, and no list will tell for long: the owner is read."""
+    kubeconfig = proxy.kubeconfig(tmp_path / "operator.kubeconfig", tmp_path / "proxied.kubeconfig")
+    start_operator(KUBECONFIG=str(kubeconfig), **{Env.RESYNC_INTERVAL: "24h"})
+    owner = namespace.rate("owner")
+    namespace.rate("other")
+    namespace.wait("owner")
+    namespace.wait("other")
+    eventually(lambda: proxy.opened >= 2, "both watches are open")
+    proxy.swallow_watches(PLURAL)
+    log = audit()
+    client.delete(owner)
+    if again:
+        namespace.rate("owner")
+    eventually(lambda: namespace.config_map("owner") is None, "its ConfigMap is collected", 90.0)
+    for _ in range(3):
+        client.delete(Reference("v1", "ConfigMap", namespace.name, "other"))
+        eventually(lambda: namespace.data("other"), "what has an owner is made again")
+    assert namespace.config_map("owner") is None
+    assert log.writes() == [f"create /api/v1/namespaces/{namespace.name}/configmaps?{WRITTEN_BY}"] * 3
 
 
 def compact_etcd(control_plane: ControlPlane) -> None:

@@ -12,6 +12,7 @@ EVERYTHING = {
     "providers": ["exchangeratesapi", "ecb"],
     "exchangeratesapiKey": "planted-key",
     "proxy": {"https": "http://proxy.example.com:3128"},
+    "proxyCredentials": "me:planted-key",
     "caBundle": "-----BEGIN CERTIFICATE-----",
     "networkPolicy": {"enabled": True},
     "monitoring": {"enabled": True},
@@ -24,7 +25,7 @@ def everything(program: Program, **more: object) -> Recording:
     values = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in {**EVERYTHING, **more}.items()
     }
-    return program(secret=("exchangeratesapiKey",), **values)
+    return program(secret=("exchangeratesapiKey", "proxyCredentials"), **values)
 
 
 @pytest.mark.parametrize("watched", [[], ["default", "shop"]], ids=["in the whole cluster", "in some namespaces"])
@@ -33,10 +34,10 @@ def test_each_resource_is_created_after_what_it_needs(program: Program, watched:
     recording = everything(program, watchNamespaces=watched)
     (deployment,) = of_kind(recording, "Deployment")
     (namespace,) = of_kind(recording, "Namespace")
-    kinds = ["CustomResourceDefinition", "Secret", "NetworkPolicy", "RoleBinding" if watched else "ClusterRoleBinding"]
+    kinds = ["CustomResourceDefinition", "Secret", "NetworkPolicy", "RoleBinding", "ClusterRoleBinding"]
     needed = {found.urn for kind in kinds for found in of_kind(recording, kind)}
     needed |= {found.urn for found in of_kind(recording, "ConfigMap") if found.name.endswith("-ca")}
-    assert len(needed) == (6 if watched else 5)
+    assert len(needed) == (7 if watched else 6)
     assert needed | {namespace.urn} <= set(deployment.depends_on)
     for rate in of_kind(recording, "ExchangeRate"):
         assert needed | {deployment.urn} <= set(rate.depends_on)
@@ -56,7 +57,7 @@ def test_destroying_takes_the_rates_first_and_the_namespace_last(program: Progra
     deployment = gone.index("Deployment")
     assert rates == list(range(len(rates)))
     assert deployment == len(rates)
-    for kind in ("CustomResourceDefinition", "ClusterRoleBinding", "Secret", "NetworkPolicy"):
+    for kind in ("CustomResourceDefinition", "ClusterRoleBinding", "RoleBinding", "Secret", "NetworkPolicy"):
         assert gone.index(kind) > deployment
     for kind in ("Deployment", "Secret", "Service", "ServiceAccount", "ConfigMap", "ServiceMonitor"):
         assert max(position for position, found in enumerate(gone) if found == kind) < gone.index("Namespace")
@@ -91,6 +92,7 @@ def test_nothing_of_this_machine_is_registered(program: Program) -> None:
         pytest.param("refreshInterval", "2h", {"Deployment"}, id="the refresh interval"),
         pytest.param("pod", '{"labels": {"team": "payments"}}', {"Deployment"}, id="labels"),
         pytest.param("exchangeratesapiKey", "planted-key-2", {"Deployment", "Secret"}, id="the key"),
+        pytest.param("proxyCredentials", "me:planted-key-2", {"Deployment", "Secret"}, id="the proxy's password"),
         pytest.param("caBundle", "-----BEGIN CERTIFICATE----- 2", {"Deployment", "ConfigMap"}, id="the authorities"),
         pytest.param("networkPolicy", '{"enabled": true, "apiServerPorts": [8443]}', {"NetworkPolicy"}, id="a port"),
         pytest.param("rates", '[{"currency": "CHF"}]', {"ExchangeRate"}, id="the rates"),

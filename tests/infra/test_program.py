@@ -24,6 +24,8 @@ def test_every_stack_provisions_the_whole_operator(recording: Recording) -> None
         "Deployment",
         "ExchangeRate",
         "Namespace",
+        "Role",
+        "RoleBinding",
         "Service",
         "ServiceAccount",
     }
@@ -113,9 +115,15 @@ def test_an_update_waits_for_rates_and_rollout_in_prod() -> None:
 
 
 def test_an_update_does_not_wait_for_a_suspended_rate(program: Program) -> None:
-    """It never becomes Ready."""
-    (rate,) = of_kind(program(rates='[{"currency": "USD", "suspend": true}]'), "ExchangeRate")
-    assert "annotations" not in rate.inputs["metadata"]
+    """It never becomes Ready; one beside it that says it is not suspended is waited for."""
+    rates = [{"currency": "USD", "suspend": True}, {"currency": "GBP", "suspend": False}, {"currency": "JPY"}]
+    recording = program(rates=json.dumps(rates), waitForRates="true")
+    awaited = {
+        rate.inputs["spec"]["currency"]: rate.inputs["metadata"].get("annotations")
+        for rate in of_kind(recording, "ExchangeRate")
+    }
+    wait = {"pulumi.com/waitFor": "condition=Ready"}
+    assert awaited == {"USD": None, "GBP": wait, "JPY": wait}
 
 
 def test_local_waits_for_nothing_and_builds_nothing() -> None:
@@ -148,30 +156,13 @@ def test_stack_config_drives_the_rates(program: Program) -> None:
     }
 
 
-def test_watched_namespaces_get_roles_and_the_cluster_gets_none(program: Program) -> None:
-    """An operator for some namespaces has no rights elsewhere."""
-    recording = program(watchNamespaces='["shop", "default"]')
-    assert {role.inputs["metadata"]["namespace"] for role in of_kind(recording, "Role")} == {"shop", "default"}
-    assert len(of_kind(recording, "RoleBinding")) == 2
-    assert of_kind(recording, "ClusterRoleBinding") == []
-    assert environment(recording)["EXCHANGERATES_WATCH_NAMESPACES"] == "shop,default"
-
-
-def test_rights_name_what_they_grant(recording: Recording) -> None:
-    """No wildcard, and no verb on a kind that the operator has no business with."""
-    for role in of_kind(recording, "ClusterRole"):
-        for rule in role.inputs["rules"]:
-            assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
-    rights = {
-        (resource, verb)
-        for role in of_kind(recording, "ClusterRole")
-        if role.name.endswith("-rights")
-        for rule in role.inputs["rules"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-    assert {resource for resource, _ in rights} == {"exchangerates", "exchangerates/status", "configmaps", "events"}
-    assert ("exchangerates", "update") not in rights
+def test_a_namespace_that_is_there_is_used_and_left(program: Program) -> None:
+    """Everything else is the same, in its order, and a destroy leaves the namespace."""
+    ours, theirs = program(namespace="rates"), program(namespace="rates", createNamespace="false")
+    assert of_kind(theirs, "Namespace") == []
+    assert [found for found in ours.manifests() if found["kind"] != "Namespace"] == theirs.manifests()
+    assert theirs.outputs == ours.outputs
+    assert theirs.outputs["namespace"] == "rates"
 
 
 def test_a_stack_without_the_crd_leaves_it_to_another(program: Program) -> None:

@@ -61,8 +61,16 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("logLevel", "verbose", "DEBUG, INFO", id="log level"),
         pytest.param("waitForRates", "yes", "true, false", id="boolean"),
         pytest.param("namespace", "My_Namespace", "lower-case letters", id="namespace"),
+        *(
+            pytest.param("namespace", shared, "a namespace for the operator alone", id=shared)
+            for shared in ("default", "kube-system", "kube-public", "kube-node-lease")
+        ),
         pytest.param("watchNamespaces", '["a", "a"]', "each once", id="namespace twice"),
-        pytest.param("image", '{"name": "x"}', "ref or repository", id="unknown image key"),
+        pytest.param("image", '{"name": "x"}', "write one of ref, repository, tag", id="unknown image key"),
+        pytest.param(
+            "image", '{"ref": "r/o:1", "repository": "r.io/o"}', "either ref", id="an image that is and is built"
+        ),
+        pytest.param("image", '{"ref": "r/o:1", "tag": "1"}', "image.tag: '1': write either ref", id="a tag for ref"),
         pytest.param("image", '{"platforms": ["linux/arm64"]}', "a repository too", id="platforms of a loaded image"),
         pytest.param("image", '{"provenance": true}', "a repository too", id="provenance of a loaded image"),
         pytest.param("image", '{"repository": "team/operator"}', "registry and repository", id="no registry"),
@@ -73,14 +81,22 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("image", '{"sbom": 1}', "true, false, or the reference", id="sbom"),
         pytest.param("image", '"operator:1"', "an object", id="an image that is no object"),
         pytest.param("crd", '{"manage": "no"}', "true or false", id="crd's boolean"),
-        pytest.param("crd", '{"retian": true}', "write retain", id="crd's key"),
-        pytest.param("pod", '{"labels": {"team": 1}}', "an object of labels", id="label"),
-        pytest.param("pod", '{"tolerations": [{"kee": "x"}]}', "tolerations with keys of", id="toleration"),
+        pytest.param(
+            "crd", '{"retian": true}', "crd.retian: there is no such key; did you mean retain?", id="crd's key"
+        ),
+        pytest.param("crd", '{"manage": false, "protect": true}', "crd.protect", id="protects what is another's"),
+        pytest.param("crd", '{"manage": false, "adopt": true}', "crd.adopt", id="takes up what is another's"),
+        pytest.param("pod", '{"labels": {"team": 1}}', "pod.labels.team: '1': write a text", id="label"),
+        pytest.param("pod", '{"labels": ["team"]}', "an object of labels", id="labels as a list"),
+        pytest.param("pod", '{"nodeSelector": {"a b": "c"}}', "pod.nodeSelector: 'a b': write a key", id="label's key"),
         pytest.param("pod", '{"priorityClassName": "High!"}', "the name of a PriorityClass", id="priority class"),
         pytest.param("proxy", '{"https": "proxy:3128"}', "such as http://proxy", id="proxy without a scheme"),
         pytest.param(
-            "proxy", '{"https": "http://me:planted-key@proxy:1"}', "without a password", id="proxy's password"
+            *("proxy", '{"https": "http://me:planted-key@proxy:1"}', "--secret proxyCredentials user:password"),
+            id="proxy's password",
         ),
+        pytest.param("proxy", '{"https": "me:planted-key@proxy"}', "the address alone", id="a password and no scheme"),
+        pytest.param("proxyCredentials", "me:planted-key", "--secret", id="credentials in plain text"),
         pytest.param("proxy", '{"exceptions": "a,b"}', "a list of hosts", id="exceptions"),
         pytest.param("caBundle", "/etc/ca.crt", "PEM", id="bundle"),
         pytest.param("networkPolicy", '{"apiServerPorts": [0]}', "a list of ports", id="port"),
@@ -91,7 +107,12 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("minFetchIntervals", '{"fixer": "8h"}', "frankfurter, ecb", id="interval of nobody"),
         pytest.param("providerUrls", '{"ecb": "ftp://x"}', "an address", id="address"),
         pytest.param("rates", '[{"currency": "usd"}]', "three capital letters", id="rate's currency"),
-        pytest.param("rates", '[{"curency": "USD"}]', "keys of name, namespace, currency", id="rate's key"),
+        pytest.param(
+            "rates",
+            '[{"curency": "USD"}]',
+            "rates[0].curency: there is no such key; did you mean currency?",
+            id="rate's key",
+        ),
         pytest.param("rates", '["USD"]', "an object", id="a rate that is no object"),
         pytest.param("rates", '[{"currency": "USD"}, {"currency": "USD"}]', "another name", id="rate twice"),
         pytest.param(
@@ -113,15 +134,76 @@ def test_a_mistake_names_its_key_and_what_to_write(key: str, value: str, told: s
     assert "planted-key" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("toleration", "path", "told"),
+    [
+        pytest.param({"kee": "x", "operator": "Exists"}, "kee", "did you mean key?", id="key of the toleration"),
+        pytest.param({"key": "x", "operator": "Is"}, "operator", "one of Equal, Exists", id="operator"),
+        pytest.param({"key": "x", "operator": "exists"}, "operator", "one of Equal, Exists", id="operator's case"),
+        pytest.param({"key": "x", "effect": "NoRun"}, "effect", "one of NoSchedule, Prefer", id="effect"),
+        pytest.param({"effect": "NoExecute"}, "key", "operator: Exists alone", id="no key"),
+        pytest.param({"key": "a b", "operator": "Exists"}, "key", "a key of at most 63", id="key"),
+        pytest.param({"key": "x", "value": "a b"}, "value", "a text (in quotes)", id="value"),
+        pytest.param({"key": "x", "value": True}, "value", "a text (in quotes)", id="value as a boolean"),
+        pytest.param({"key": "x", "operator": "Exists", "value": "y"}, "value", "no value", id="value of Exists"),
+        pytest.param({"key": "x", "tolerationSeconds": 5}, "tolerationSeconds", "effect: NoExecute", id="seconds"),
+        pytest.param(
+            {"key": "x", "effect": "NoExecute", "tolerationSeconds": "5"}, "tolerationSeconds", "a whole", id="as text"
+        ),
+    ],
+)
+def test_a_bad_toleration_is_told(toleration: dict[str, object], path: str, told: str) -> None:
+    """The API server would refuse the Deployment, after half of the stack was made."""
+    good = [{"operator": "Exists"}, {"key": "a.io/b", "value": "c", "effect": "NoExecute", "tolerationSeconds": 0}]
+    empty = {"operator": "Exists", "key": "", "value": None, "effect": ""}
+    parsed = StackConfig.parse(GOOD | {"pod": json.dumps({"tolerations": [*good, empty]})})
+    assert parsed.operator.pod.tolerations == (*good, {"operator": "Exists"})
+    with pytest.raises(StackConfigError) as caught:
+        StackConfig.parse(GOOD | {"pod": json.dumps({"tolerations": [*good, toleration]})})
+    (line,) = str(caught.value).splitlines()[1:]
+    assert line.startswith(f"  - {PROJECT}:pod.tolerations[2].{path}: ")
+    assert told in line
+
+
 def test_a_provider_that_needs_a_key_asks_for_it() -> None:
     """The stack file says how to set it."""
     with pytest.raises(StackConfigError, match="exchangeratesapiKey: '': write the key with `pulumi config set --sec"):
         StackConfig.parse(GOOD | {"providers": '["exchangeratesapi"]'})
 
 
+@pytest.mark.parametrize(
+    ("values", "secret", "told"),
+    [
+        pytest.param(
+            {"proxy": '{"https": "http://planted-key:x@proxy:1"}'}, "proxy", "the addresses in plain text", id="proxy"
+        ),
+        pytest.param(
+            {"proxyCredentials": "me:planted-key"}, "proxyCredentials", "proxy.https or proxy.http", id="alone"
+        ),
+        *(
+            pytest.param(
+                {"proxyCredentials": wrong, "proxy": '{"https": "http://proxy:1"}'},
+                *("proxyCredentials", "user:password as in an address, an @ as %40"),
+                id=wrong.replace("planted-key", "password"),
+            )
+            for wrong in ("planted-key", "me:planted-key@proxy", "me:planted-key ", "http://me:planted-key")
+        ),
+    ],
+)
+def test_what_is_encrypted_is_in_no_message(values: dict[str, str], secret: str, told: str) -> None:
+    """What to write is told all the same."""
+    with pytest.raises(StackConfigError) as caught:
+        StackConfig.parse(GOOD | values, {secret})
+    assert f"{PROJECT}:{secret}: " in str(caught.value)
+    assert told in str(caught.value)
+    assert "planted-key" not in str(caught.value)
+
+
 def test_an_unknown_key_brings_the_nearest_known_one() -> None:
     """A typing mistake is told with what was meant."""
-    with pytest.raises(StackConfigError, match="refreshIntervall: no such key; write refreshInterval"):
+    with pytest.raises(
+        StackConfigError, match="refreshIntervall: there is no such key; did you mean refreshInterval\\?"
+    ):
         StackConfig.parse(GOOD | {"refreshIntervall": "1h"})
 
 

@@ -10,6 +10,7 @@ from tests.infra.conftest import Program, container, environment, of_kind, recor
 from exchangerates.errors import SettingsError
 from exchangerates.settings import Settings
 from exchangerates_infra.recorder import Recording
+from localcluster.operator_process import container_environment
 
 HASHES = "operators.brennerm.github.io"
 BUNDLE = "-----BEGIN CERTIFICATE-----\nplanted\n-----END CERTIFICATE-----\n"
@@ -78,14 +79,17 @@ def test_nothing_empty_is_registered(recording: Recording) -> None:
         assert set(empty_values(manifest)) == allowed, manifest["kind"]
 
 
-def test_a_changed_key_or_authority_rolls_the_pod(program: Program) -> None:
-    """The Pod reads both at its start only: their hashes are in its template."""
-    one, two = (
-        template(program(providers='["exchangeratesapi"]', exchangeratesapiKey=key, secret=("exchangeratesapiKey",)))
-        for key in ("planted-key-1", "planted-key-2")
-    )
-    name = f"{HASHES}/api-key-sha256"
-    assert one["metadata"]["annotations"][name] != two["metadata"]["annotations"][name]
+def test_a_changed_secret_or_authority_rolls_the_pod(program: Program) -> None:
+    """The Pod reads them at its start only: their hashes are in its template."""
+    proxy = {"proxy": '{"https": "http://proxy:3128"}', "providers": '["exchangeratesapi"]'}
+    secret = ("exchangeratesapiKey", "proxyCredentials")
+    hashes = {
+        template(program(exchangeratesapiKey=key, proxyCredentials=credentials, secret=secret, **proxy))["metadata"][
+            "annotations"
+        ][f"{HASHES}/secret-scrypt"]
+        for key, credentials in (("planted-1", "me:1"), ("planted-2", "me:1"), ("planted-1", "me:2"))
+    }
+    assert len(hashes) == 3
     three, four = (template(program(caBundle=BUNDLE + more)) for more in ("", "\n"))
     name = f"{HASHES}/ca-bundle-sha256"
     assert three["metadata"]["annotations"][name] != four["metadata"]["annotations"][name]
@@ -106,6 +110,20 @@ def test_the_proxies_and_authorities_reach_the_operator(program: Program) -> Non
     (file,) = bundle.inputs["data"]
     assert found["EXCHANGERATES_CA_FILE"] == f"{mount['mountPath']}/{file}"
     assert bundle.inputs["data"][file] == BUNDLE
+
+
+def test_the_proxies_credentials_are_in_the_secret_and_nowhere_else(program: Program) -> None:
+    """The addresses refer to them; a variable may refer only to what stands before it in the container."""
+    proxy = {"https": "http://proxy:3128", "http": "http://proxy:3129/"}
+    recording = program(proxy=json.dumps(proxy), proxyCredentials="me:planted", secret=("proxyCredentials",))
+    (secret,) = of_kind(recording, "Secret")
+    assert (secret.inputs["stringData"], secret.secrets) == ({"proxy-credentials": "me:planted"}, ("stringData",))
+    others = [resource.inputs for resource in recording.resources if resource is not secret]
+    assert "planted" not in json.dumps([others, recording.outputs])
+    found = container_environment(container(recording), lambda name, entry: f"{name}/{entry}")
+    credentials = f"{secret.inputs['metadata']['name']}/proxy-credentials"
+    assert found["HTTPS_PROXY"] == f"http://{credentials}@proxy:3128"
+    assert found["HTTP_PROXY"] == f"http://{credentials}@proxy:3129/"
 
 
 def test_no_proxy_leaves_no_variable() -> None:

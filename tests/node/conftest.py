@@ -28,6 +28,8 @@ from localcluster.rateserver import RateServer
 from localcluster.stack import AppliedStack
 
 DEPLOYMENT: Final = Reference("apps/v1", "Deployment", OPERATOR, OPERATOR)
+LEAST_INTERVAL_S: Final = 1
+"""The least time between two calls to a rate provider in the stack of these tests."""
 KEY: Final = f"{PROJECT}:exchangeratesapiKey"
 
 
@@ -141,7 +143,7 @@ def applied_stack(
     values: dict[str, Any] = {
         "image": {"ref": operator_image},
         "providerUrls": session_rates.urls(),
-        "minFetchIntervals": {"frankfurter": "1s", "ecb": "1s", "exchangeratesapi": "1s"},
+        "minFetchIntervals": dict.fromkeys(("frankfurter", "ecb", "exchangeratesapi"), f"{LEAST_INTERVAL_S}s"),
         "waitForRollout": True,
         "waitForRates": True,
     }

@@ -1,10 +1,11 @@
 """The stack's own resources on a real node: a Deployment that becomes Available, with rates that Pods can read."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
-from tests.node.conftest import Rates, Stack
+from tests.node.conftest import LEAST_INTERVAL_S, Rates, Stack
 from tests.node.images import Images
 from tests.node.node import Node, condition, eventually, pod_reference
 
@@ -87,6 +88,14 @@ def consumer(image: str) -> dict[str, Any]:
     }
 
 
+def publish(user: Rates, rates: RateServer, rate: str) -> None:
+    """Have another rate quoted and published."""
+    rates.set_rate("USD", rate)
+    time.sleep(2 * LEAST_INTERVAL_S)  # who asks sooner after a fetch is shown the table that is there
+    user.refresh("exchange-rate-usd")
+    eventually(lambda: user.data("exchange-rate-usd")["rate"] == rate, f"{rate} is published")
+
+
 def test_a_pod_reads_the_rate_and_sees_it_change(user: Rates, inside: Node, images: Images, rates: RateServer) -> None:
     """From its environment and from a mounted volume; the volume follows the rate without a restart."""
     client = inside.client
@@ -95,14 +104,10 @@ def test_a_pod_reads_the_rate_and_sees_it_change(user: Rates, inside: Node, imag
     try:
         eventually(lambda: f"volume {before}" in inside.log("default", "consumer"), "the Pod tells the rate")
         assert f"environment {before}\n" in inside.log("default", "consumer")
-        rates.set_rate("USD", "1.2345")
-        user.refresh("exchange-rate-usd")
-        eventually(lambda: user.data("exchange-rate-usd")["rate"] == "1.2345", "the new rate is published")
+        publish(user, rates, "1.2345")
         eventually(lambda: "volume 1.2345" in inside.log("default", "consumer"), "the volume has the new rate")
         status = (client.get(pod_reference(pod)) or {})["status"]["containerStatuses"][0]
         assert status["restartCount"] == 0
     finally:
         client.delete(pod_reference(pod))
-        rates.set_rate("USD", before)
-        user.refresh("exchange-rate-usd")
-        eventually(lambda: user.data("exchange-rate-usd")["rate"] == before, "the rate is as it was")
+        publish(user, rates, before)

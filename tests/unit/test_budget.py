@@ -97,13 +97,14 @@ async def test_a_table_is_fetched_anew_where_there_is_a_call_left() -> None:
         calls.append(1)
         return RateTable("ecb", "EUR", {"USD": Price(Decimal("1.1"), FRIDAY)})
 
-    source = Source("ecb", fetch, 0.0, lambda *_: None, budget=Budget(10**9))
+    budget = Budget(10**9)
+    source = Source("ecb", fetch, 0.0, lambda *_: None, budget=budget)
     while len(calls) < 3:
         try:
             source.latest(0.0, urgent=len(calls) == 2)
         except FetchUnderWay as waiting:
             await asyncio.wait({waiting.call})
-    assert not source.lengthened
+    assert not budget.lengthened
 
 
 class Restless(Upstream):

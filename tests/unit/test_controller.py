@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from tests.unit.world import Upstream, World, failing
 
+from exchangerates.api import KIND
 from exchangerates.controller import STUCK_AFTER_S
 from exchangerates.errors import ApiUnreachable
-from exchangerates.metrics import Gauges
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
 
 FRIDAY = dt.date(2026, 10, 30)
@@ -220,6 +220,31 @@ def test_a_watch_that_was_made_anew_in_time_is_not_deaf(monkeypatch: pytest.Monk
     world.run(story())
 
 
+def test_an_echo_is_no_news_but_shows_that_the_watch_hears(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the operator knows already, such as its own writes, is not taken up again."""
+    world = World(monkeypatch, FRESH, *two_providers())
+    deaf = ["the watch of ExchangeRates is deaf"]
+
+    async def story() -> None:
+        await asyncio.sleep(1.0)
+        world.cluster.watches = lambda *_: None
+        for heard in (True, False):
+            world.cluster.add(f"one-{heard}")
+            body = world.cluster.rates[ObjectKey("default", f"one-{heard}")]
+            assert world.controller.is_news(KIND, "ADDED", body)
+            await asyncio.sleep(700.0)
+            body = world.cluster.rates[ObjectKey("default", f"one-{heard}")]
+            if heard:
+                assert not world.controller.is_news(KIND, "MODIFIED", body)
+            assert not world.controller.is_news(KIND, None, body)
+            assert world.controller.is_news(KIND, "DELETED", body)
+            world.cluster.add(f"other-{heard}")
+            await asyncio.sleep(700.0)
+            assert world.controller.problems() == ([] if heard else deaf)
+
+    world.run(story())
+
+
 def test_an_object_that_is_gone_from_the_lists_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lost DELETED event makes no ConfigMap again, and costs nothing."""
     world = World(monkeypatch, FRESH, *two_providers())
@@ -261,24 +286,6 @@ def test_a_repair_waits_for_no_rate_provider(monkeypatch: pytest.MonkeyPatch) ->
     world.run(story())
 
 
-def test_a_rate_that_somebody_wrote_into_the_status_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is looked up in the table again, at once and without a call."""
-    first, second = two_providers()
-    world = World(monkeypatch, FRESH, first, second)
-    key = ObjectKey("default", "rate")
-
-    async def story() -> None:
-        world.cluster.add("rate")
-        await asyncio.sleep(5.0)
-        world.cluster.forge_status("rate", rate="999")
-        await asyncio.sleep(1.0)
-        assert world.cluster.rates[key]["status"]["rates"][0]["rate"] == "1.1172"
-        assert world.cluster.maps[key]["data"]["rate"] == "1.1172"
-        assert first.calls == 1
-
-    world.run(story())
-
-
 def test_an_edit_that_comes_while_the_status_is_written_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """The write is refused, since it was decided on what the object was before; the edit is served at once."""
     first, second = two_providers()
@@ -305,44 +312,6 @@ def test_an_edit_that_comes_while_the_status_is_written_is_not_lost(monkeypatch:
     world.run(story())
 
 
-def test_who_keeps_writing_the_status_is_not_fought_hot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as a second operator: after a few answers they come rarely, and the object's own refresh is not delayed."""
-    first, second = two_providers()
-    world = World(monkeypatch, FRESH, first, second)
-    key = ObjectKey("default", "rate")
-
-    async def story() -> None:
-        world.cluster.add("rate", refreshInterval="10m")
-        await asyncio.sleep(5.0)
-        for _ in range(6000):
-            if world.cluster.rates[key]["status"]["rates"][0]["rate"] != "999":
-                world.cluster.forge_status("rate", rate="999")
-            await asyncio.sleep(0.1)
-        assert world.cluster.writes["status"] <= 20
-        await asyncio.sleep(60.0)
-        assert first.calls == 2
-        await asyncio.sleep(600.0)
-        assert world.cluster.maps[key]["data"]["rate"] == "1.1172"
-
-    world.run(story())
-
-
-def test_a_forged_date_of_the_future_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rate that nobody can have quoted yet is not kept for being newer."""
-    world = World(monkeypatch, FRESH, *two_providers())
-    key = ObjectKey("default", "rate")
-
-    async def story() -> None:
-        world.cluster.add("rate")
-        await asyncio.sleep(5.0)
-        world.cluster.forge_status("rate", rate="999", date="2099-01-01")
-        await asyncio.sleep(5.0)
-        assert world.cluster.rates[key]["status"]["rates"][0]["rate"] == "1.1172"
-        assert world.cluster.maps[key]["data"]["rate"] == "1.1172"
-
-    world.run(story())
-
-
 def test_passes_that_the_api_server_refuses_are_counted_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not by the reason of the pass before."""
     world = World(monkeypatch, FRESH, *two_providers())
@@ -354,7 +323,7 @@ def test_passes_that_the_api_server_refuses_are_counted_as_that(monkeypatch: pyt
         monkeypatch.setattr(world.cluster, "create_config_map", down)
         world.cluster.add("rate")
         await asyncio.sleep(60.0)
-        text = world.metrics.exposition(Gauges(dict, lambda: 0, lambda: 0.0)).decode()
+        text = world.scraped()
         assert 'exchangerates_reconciles_total{reason="ApiError"}' in text
         assert 'reason="Published"' not in text
 

@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
     assert found.connection["default_namespace"] == "shop"
 
 
-async def test_a_token_file_is_read_anew_each_time_and_wins_over_a_token(tmp_path: Path) -> None:
+async def test_a_token_file_is_read_when_it_changes_and_wins_over_a_token(tmp_path: Path) -> None:
     """It is renewed on disk."""
     (tmp_path / "token").write_text("first\n")
     found = credentials.from_kubeconfig([write(tmp_path / "config", {"tokenFile": "token", "token": "old"})])
@@ -50,6 +51,14 @@ async def test_a_token_file_is_read_anew_each_time_and_wins_over_a_token(tmp_pat
     assert await found.tokens.token() == "first"
     (tmp_path / "token").write_text("second\n")
     assert await found.tokens.token() == "second"
+    (tmp_path / "token").write_text("third!\n")  # as long as the second
+    os.utime(tmp_path / "token", (0, 0))
+    assert await found.tokens.token() == "third!"
+    (tmp_path / "token").write_text("fourth\n")
+    os.utime(tmp_path / "token", (0, 0))
+    assert await found.tokens.token() == "third!", "it looks the same"
+    found.tokens.refused()
+    assert await found.tokens.token() == "fourth"
     (tmp_path / "token").unlink()
     with pytest.raises(CredentialsError, match="cannot be read: No such file"):
         await found.tokens.token()

@@ -121,6 +121,39 @@ def test_a_user_approves_just_the_held_rate(monkeypatch: pytest.MonkeyPatch) -> 
     world.run(story())
 
 
+def test_an_approval_of_nothing_is_told_and_not_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value that is not the held one, or one where nothing is held: the object says so, with one write."""
+    upstream = Upstream("ecb", FRIDAY, USD="1.1172")
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    idle = f"The annotation {APPROVE_ANNOTATION}="
+
+    async def story() -> None:
+        world.cluster.add("rate", maxChangePercent="5")
+        await asyncio.sleep(2 * DAY_S)
+        spike(upstream)
+        await asyncio.sleep(2 * HOUR_S)
+        assert idle not in world.cluster.message("rate")
+        world.cluster.writes.clear()
+        world.cluster.annotate("rate", APPROVE_ANNOTATION, "11.17")
+        await asyncio.sleep(2 * HOUR_S)
+        assert world.cluster.message("rate").endswith(f". {idle}11.17 approves nothing: 11.172 is held back")
+        await world.restart()
+        await asyncio.sleep(2 * HOUR_S)
+        assert (world.cluster.writes["status"], world.cluster.writes.total()) == (1, 1)
+
+        world.cluster.annotate("rate", APPROVE_ANNOTATION, "11.172")
+        await asyncio.sleep(2 * HOUR_S)
+        assert world.cluster.ready("rate") == "Published"
+        assert idle not in world.cluster.message("rate")
+        world.cluster.writes.clear()
+        world.cluster.annotate("rate", APPROVE_ANNOTATION, "9" * 1000)
+        await asyncio.sleep(2 * HOUR_S)
+        assert world.cluster.message("rate").endswith(f". {idle}{'9' * 64} approves nothing: no rate is held back")
+        assert (world.cluster.writes["status"], world.cluster.writes.total()) == (1, 1)
+
+    world.run(story())
+
+
 def test_a_set_is_published_in_one_write_and_never_by_half(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of one table; a currency that is missing for a while keeps the last whole set."""
     first, second = Upstream("frankfurter", FRIDAY, USD="1.1"), Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8")

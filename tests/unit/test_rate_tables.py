@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import threading
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -134,6 +135,29 @@ async def test_the_next_provider_answers_for_a_missing_currency() -> None:
     """A provider that does not quote a currency is no failure."""
     first, second = Upstream("ecb", table("ecb", USD="1.1")), Upstream("frankfurter", table("frankfurter", CHF="0.9"))
     assert (await quote(RateTables([first.source, second.source]), spec("CHF"))).quotes[0].provider == "frankfurter"
+
+
+async def test_what_is_missing_is_named_with_who_does_not_quote_it() -> None:
+    """Of a set no more than that; and a provider that fails says so beside those that answered."""
+    first = Upstream("frankfurter", table("frankfurter", USD="1.1", GBP="0.8"))
+    second = Upstream("ecb", table("ecb", USD="1.1", CHF="0.9"))
+    wanted = replace(spec(), currencies=("USD", "GBP", "CHF", "XXX"))
+    told = "no quote for EUR to USD, GBP, CHF, XXX: "
+    lacking = "CHF is not quoted by frankfurter; XXX is not quoted by frankfurter, ecb; GBP is not quoted by ecb; "
+    with pytest.raises(CurrencyNotSupported) as caught:
+        await quote(RateTables([first.source, second.source]), wanted)
+    assert str(caught.value).startswith(f"{told}{lacking}check the codes")
+    broken = Upstream("openexchangerates", FetchError("HTTP 500"))
+    with pytest.raises(ProviderUnavailable) as unavailable:
+        await quote(RateTables([first.source, second.source, broken.source]), wanted)
+    assert str(unavailable.value).startswith(f"{told}{lacking}openexchangerates: HTTP 500; ")
+
+
+async def test_a_missing_base_is_named() -> None:
+    """It is no fault of the currency's."""
+    upstream = Upstream("ecb", table("ecb", USD="1.1"))
+    with pytest.raises(CurrencyNotSupported, match="no quote for XAU to USD: XAU is not quoted by ecb; check"):
+        await quote(RateTables([upstream.source]), replace(spec(), base="XAU"))
 
 
 async def test_a_pinned_provider_has_no_fallback() -> None:

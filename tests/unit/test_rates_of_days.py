@@ -59,10 +59,10 @@ def test_another_day_is_another_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         world.cluster.add("rate", date="2024-06-28")
         await asyncio.sleep(10.0)
-        world.cluster.change("rate", date="2024-06-27")
+        world.cluster.edit("rate", date="2024-06-27")
         await asyncio.sleep(10.0)
         assert (world.cluster.data("rate")["rate"], world.cluster.data("rate")["date"]) == ("1.0696", "2024-06-27")
-        world.cluster.change("rate", date=None)
+        world.cluster.edit("rate", date=None)
         await asyncio.sleep(10.0)
         assert world.cluster.data("rate")["rate"] == "1.2"
         assert "requestedDate" not in world.cluster.status("rate")
@@ -203,6 +203,25 @@ def test_a_failing_day_costs_a_provider_with_few_calls_few(monkeypatch: pytest.M
         upstream.days.clear()
         await asyncio.sleep(24 * HOUR_S)
         assert 12 <= len(upstream.days) <= 24
+
+    world.run(story())
+
+
+def test_what_a_provider_asks_for_by_retry_after_holds_for_every_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call, however many days are wanted; the next one when the time is over."""
+    upstream = Archive("ecb", TODAY, USD="1.2")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        upstream.error = FetchError("HTTP 429", retry_after_s=1800.0)
+        for day in range(1, 29):
+            world.cluster.add(f"rate-{day}", date=f"2024-02-{day:02}")
+        await asyncio.sleep(1790.0)
+        assert len(upstream.days) == 1
+        assert world.cluster.ready("rate-28") == "ProviderUnavailable"
+        upstream.error = None
+        await asyncio.sleep(300.0)
+        assert {world.cluster.ready(f"rate-{day}") for day in range(1, 29)} == {"Published"}
 
     world.run(story())
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.world import EcbUpstream, Upstream, World, clock, failing
 
+from exchangerates.api import REFRESH_ANNOTATION
 from exchangerates.errors import ApiUnreachable
 from exchangerates.observed import ExchangeRate
 from localcluster.rateserver import days
@@ -121,6 +122,62 @@ def test_a_stale_rate_is_withdrawn_and_comes_back_with_the_next_quote(monkeypatc
     world.run(story())
 
 
+STILL = "What was published before is still there: ConfigMap rate holds "
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        pytest.param({"currency": "XXX"}, "EUR to USD, quoted by ecb for 2026-10-30", id="another currency"),
+        pytest.param({"base": "XXX"}, "EUR to USD, quoted by ecb for 2026-10-30", id="another base"),
+        pytest.param({"provider": "frankfurter"}, "EUR to USD, quoted by ecb for 2026-10-30", id="another provider"),
+        pytest.param({"currency": "XXX", "suspend": True}, "EUR to USD, quoted by ecb for 2026-10-30", id="suspended"),
+    ],
+)
+def test_a_rate_of_a_former_spec_is_told_while_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, object], told: str
+) -> None:
+    """Ready says which rate the ConfigMap still holds, once, over restarts, until there is one for the new spec."""
+    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8"))
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(DAY_S)
+        world.cluster.writes.clear()
+        world.cluster.edit("rate", **change)
+        await asyncio.sleep(DAY_S)
+        await world.restart()
+        await asyncio.sleep(DAY_S)
+        assert world.cluster.message("rate").endswith(f". {STILL}{told}")
+        assert (world.cluster.writes["status"], world.cluster.writes["patch"]) == (1, 0)
+        world.cluster.edit("rate", currency="GBP", base="EUR", provider=None, suspend=False)
+        await asyncio.sleep(DAY_S)
+        assert world.cluster.data("rate")["rate"] == "0.8"
+        assert STILL not in world.cluster.message("rate")
+
+    world.run(story())
+
+
+def test_a_set_of_a_former_spec_is_told_until_it_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not there any more is not told, also while a provider's mood changes the text."""
+    upstream = Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8")
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate", currency=None, currencies=["USD", "GBP"], onStale="Withdraw")
+        await asyncio.sleep(60.0)
+        failing(upstream)
+        world.cluster.edit("rate", currencies=["USD", "JPY"])
+        await asyncio.sleep(DAY_S)
+        assert world.cluster.ready("rate") == "ProviderUnavailable"
+        assert world.cluster.message("rate").endswith(f". {STILL}EUR to USD, GBP, quoted by ecb for 2026-10-30")
+        await asyncio.sleep(7 * DAY_S)
+        assert "USD" not in world.cluster.data("rate")
+        assert STILL not in world.cluster.message("rate")
+
+    world.run(story())
+
+
 @pytest.mark.parametrize("change", ["the provider fails", "the currency ended", "another currency is asked for"])
 def test_a_rate_is_withdrawn_whatever_keeps_it_from_being_renewed(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     """An outage, a pair that is quoted no more, and a rate of a former spec that is left behind."""
@@ -135,7 +192,7 @@ def test_a_rate_is_withdrawn_whatever_keeps_it_from_being_renewed(monkeypatch: p
         elif change == "the currency ended":
             upstream.rates = {"GBP": "0.8"}
         else:
-            world.cluster.change("rate", currency="XXX")
+            world.cluster.edit("rate", currency="XXX")
         await asyncio.sleep(5 * DAY_S)
         assert world.cluster.data("rate")["rate"] == "1.1172"
         await asyncio.sleep(DAY_S)
@@ -153,8 +210,62 @@ def test_a_suspended_objects_rate_is_left_as_it_is(monkeypatch: pytest.MonkeyPat
     async def story() -> None:
         world.cluster.add("rate", onStale="Withdraw")
         await asyncio.sleep(60.0)
-        world.cluster.change("rate", suspend=True)
+        world.cluster.edit("rate", suspend=True)
         await asyncio.sleep(10 * DAY_S)
         assert (world.cluster.ready("rate"), world.cluster.data("rate")["rate"]) == ("Suspended", "1.1172")
+
+    world.run(story())
+
+
+def test_staleness_is_told_on_time_whatever_keeps_passes_from_succeeding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the object looks for a newer quote but once a month, and with every rate provider."""
+    upstream = Upstream("ecb", FRIDAY, USD="1.1172")
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+
+    async def story() -> None:
+        for name in ("suspended", "ended", "outage"):
+            world.cluster.add(name, refreshInterval="720h")
+        await asyncio.sleep(HOUR_S)
+        world.cluster.edit("suspended", suspend=True)
+        upstream.rates = {"GBP": "0.8"}
+        world.cluster.annotate("ended", REFRESH_ANNOTATION, "now")
+        await asyncio.sleep(HOUR_S)
+        failing(upstream)
+        reasons = [world.cluster.ready(name) for name in ("suspended", "ended", "outage")]
+        assert reasons == ["Suspended", "CurrencyNotSupported", "Published"]
+        await asyncio.sleep(7 * DAY_S - 22 * HOUR_S - 60.0)
+        assert [world.cluster.stale(name) for name in ("suspended", "ended", "outage")] == ["False"] * 3
+        await asyncio.sleep(180.0)
+        assert [world.cluster.stale(name) for name in ("suspended", "ended", "outage")] == ["True"] * 3
+
+    world.run(story())
+
+
+@pytest.mark.parametrize("on_stale", ["Keep", "Withdraw"])
+def test_what_nobody_foresaw_is_tried_again_soon_whatever_is_to_become_of_a_stale_rate(
+    monkeypatch: pytest.MonkeyPatch, on_stale: str
+) -> None:
+    """The time until it is stale is no pause."""
+    upstream = Upstream("ecb", FRIDAY, USD="1.1172")
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    real, failures = world.cluster.patch_config_map, 5
+
+    async def patch(*call: Any) -> Any:  # noqa: ANN401
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise ZeroDivisionError
+        return await real(*call)
+
+    monkeypatch.setattr(world.cluster, "patch_config_map", patch)
+
+    async def story() -> None:
+        world.cluster.add("rate", onStale=on_stale, refreshInterval="1m")
+        await asyncio.sleep(10.0)
+        upstream.rates = {"USD": "1.2"}
+        await asyncio.sleep(75.0)
+        assert world.cluster.ready("rate") == "InternalError"
+        await asyncio.sleep(60.0)
+        assert (world.cluster.ready("rate"), world.cluster.data("rate")["rate"]) == ("Published", "1.2")
 
     world.run(story())

@@ -15,6 +15,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
     assert (settings.defaults.refresh_interval_s, settings.defaults.max_age_s) == (3600.0, 604800.0)
     assert (settings.http_host, settings.http_port, settings.log_level) == ("0.0.0.0", 8080, "INFO")  # noqa: S104
     assert settings.watch_namespaces == ()
+    assert settings.deployment is None
 
 
 def test_everything_can_be_set() -> None:
@@ -26,6 +27,7 @@ def test_everything_can_be_set() -> None:
             Env.MIN_FETCH_INTERVALS: "exchangeratesapi=12h,ecb=30m",
             Env.PROVIDER_URLS: "ecb=https://rates.example.com/",
             Env.EXCHANGERATESAPI_KEY: " planted-key\n",
+            Env.DEPLOYMENT: "rates/operator",
             Env.WATCH_NAMESPACES: "a,b",
             Env.INSTALL_CRD: "true",
             Env.HTTP_ADDRESS: "[::1]:0",
@@ -36,6 +38,7 @@ def test_everything_can_be_set() -> None:
     assert settings.min_fetch_intervals_s == {"exchangeratesapi": 43200.0, "ecb": 1800.0}
     assert settings.provider_urls == {"ecb": "https://rates.example.com"}
     assert settings.api_keys == {"exchangeratesapi": "planted-key"}
+    assert settings.deployment == ("rates", "operator")
     assert settings.watch_namespaces == ("a", "b")
     assert (settings.install_crd, settings.http_host, settings.http_port) == (True, "::1", 0)
 
@@ -50,9 +53,10 @@ def test_all_mistakes_come_at_once() -> None:
                 Env.MAX_AGE: "7d",
                 Env.HTTP_ADDRESS: "8080",
                 Env.LOG_LEVEL: "LOUD",
+                Env.DEPLOYMENT: "operator",
             }
         )
-    for variable in (Env.BASE, Env.PROVIDERS, Env.MAX_AGE, Env.HTTP_ADDRESS, Env.LOG_LEVEL):
+    for variable in (Env.BASE, Env.PROVIDERS, Env.MAX_AGE, Env.HTTP_ADDRESS, Env.LOG_LEVEL, Env.DEPLOYMENT):
         assert f"{variable}=" in str(caught.value)
 
 

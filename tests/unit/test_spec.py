@@ -52,6 +52,8 @@ def test_every_field_is_taken_over() -> None:
         pytest.param({"currency": "USD", "maxAge": 5}, "maxAge", id="a number as a duration"),
         pytest.param({"currency": "USD", "target": {"name": "Not_A_Name"}}, "target.name", id="a bad name"),
         pytest.param({"currency": "USD", "target": "x y"}, "target", id="no target object"),
+        pytest.param({"currency": "USD", "target": ""}, "target", id="an empty text as the target"),
+        pytest.param({"currency": "USD", "target": {"labels": []}}, "target.labels", id="a list as the labels"),
         pytest.param({"currency": "USD", "target": {"key": "a b"}}, "target.key", id="a bad key"),
         pytest.param({"currency": "USD", "target": {"key": "date"}}, "target.key", id="a taken key"),
         pytest.param({"currency": "USD", "target": {"labels": {"a": 1}}}, "target.labels", id="a number as a label"),
@@ -109,6 +111,8 @@ def test_providers_are_the_same_everywhere() -> None:
     schema = crd.definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     enum = schema["properties"]["spec"]["properties"]["provider"]["enum"]
     assert list(api.PROVIDERS) == list(PROVIDERS) == enum
+    without = tuple(name for name, provider in PROVIDERS.items() if provider.fetch_days is None)
+    assert without == api.PROVIDERS_WITHOUT_HISTORY
 
 
 def test_the_crd_says_what_the_api_module_says() -> None:

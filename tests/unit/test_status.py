@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exchangerates import memory, status
-from exchangerates.errors import CurrencyNotSupported, ProviderUnavailable, Suspended
+from exchangerates.errors import CurrencyNotSupported, ProviderUnavailable, Suspended, TargetRefused
 from exchangerates.observed import ExchangeRate, ObjectKey
 from exchangerates.publication import Publication
 from exchangerates.rates import Quote
@@ -130,11 +130,48 @@ def test_a_damaged_status_is_no_rate(damage: dict[str, Any]) -> None:
     assert memory.published({**body, **damage}, SPEC) is None
 
 
+def test_what_answers_this_spec_is_not_told_as_a_former_ones() -> None:
+    """It is in the status; what answers another is in the message alone."""
+    body, holds = status.desired_published(owner(), SPEC, PUBLISHED, NOW), "ConfigMap x holds EUR to USD"
+    failed = status.desired_failed(owner(body), SPEC, CurrencyNotSupported("no"), NOW, holds=holds)
+    assert (ready(failed)["message"], failed["rates"]) == ("no", body["rates"])
+    other = replace(SPEC, currencies=("GBP",))
+    failed = status.desired_failed(owner(body), other, CurrencyNotSupported("no"), NOW, holds=holds)
+    assert ready(failed)["message"] == f"no. What was published before is still there: {holds}"
+    assert "rates" not in failed
+
+
 def test_an_outage_whose_text_changes_writes_once() -> None:
     """Ten thousand objects are not written because a provider fails in another way."""
     first = status.desired_failed(owner(), SPEC, ProviderUnavailable("HTTP 500"), NOW)
     second = status.desired_failed(owner(first), SPEC, ProviderUnavailable("timed out"), LATER)
     assert status.patch_to(first, second) is None
+
+
+def test_a_changed_spec_is_told_of_in_its_own_words() -> None:
+    """Not in those of the pair that was wanted before, though the reason is the same."""
+    first = status.desired_failed(owner(), SPEC, ProviderUnavailable("no quote for EUR/USD"), NOW)
+    changed = owner(first, generation=2)
+    second = status.desired_failed(changed, replace(SPEC, currencies=("GBP",)), ProviderUnavailable("EUR/GBP"), LATER)
+    assert (ready(second)["message"], ready(second)["observedGeneration"]) == ("EUR/GBP", 2)
+    assert ready(second)["lastTransitionTime"] == SINCE
+
+
+def test_a_refusal_is_told_in_its_newest_words() -> None:
+    """Only an outage has moods; what a person has to look at is told as it is."""
+    first = status.desired_failed(owner(), SPEC, TargetRefused("quota"), NOW)
+    second = status.desired_failed(owner(first), SPEC, TargetRefused("policy"), LATER)
+    assert ready(second)["message"] == "policy"
+
+
+@pytest.mark.parametrize(("days", "is_stale"), [(3, "False"), (8, "True")])
+def test_a_rate_gets_stale_while_passes_fail(days: int, is_stale: str) -> None:
+    """It still is what the ConfigMap holds."""
+    body = status.desired_published(owner(), SPEC, PUBLISHED, NOW)
+    failed = status.desired_failed(owner(body), SPEC, TargetRefused("no"), NOW + dt.timedelta(days=days))
+    (stale,) = [condition for condition in failed["conditions"] if condition["type"] == "Stale"]
+    assert (stale["status"], ready(failed)["reason"]) == (is_stale, "TargetRefused")
+    assert failed["rates"] == body["rates"]
 
 
 def test_a_refresh_on_demand_is_acknowledged_once() -> None:

@@ -3,6 +3,7 @@
 
 import asyncio
 import datetime as dt
+import json
 import selectors
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -13,13 +14,14 @@ from typing import Any
 
 import pytest
 
+from exchangerates import status as statuses
 from exchangerates import threads
-from exchangerates.api import Reason
+from exchangerates.api import KIND, Condition, Reason
 from exchangerates.budget import Budget
 from exchangerates.controller import Controller
 from exchangerates.day_tables import DayTables
 from exchangerates.errors import ApiError, FetchError
-from exchangerates.metrics import Metrics
+from exchangerates.metrics import Gauges, Metrics
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
 from exchangerates.rate_tables import RateTables
 from exchangerates.rates import Price, RateTable
@@ -140,9 +142,9 @@ class MemoryCluster:
         self.watches: Callable[[str, str, dict[str, Any]], None] = lambda *_: None
         self._versions = count(1)
 
-    def add(self, name: str, **spec: object) -> None:
+    def add(self, name: str, /, uid: object = None, **spec: object) -> None:
         """Create an ExchangeRate in the namespace `default`."""
-        metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "generation": 1}
+        metadata = {"namespace": "default", "name": name, "uid": uid or f"uid-{name}", "generation": 1}
         self._store("rate", self.rates, {"metadata": metadata, "spec": _spec({"currency": "USD", **spec})})
 
     def edit(self, name: str, **spec: object) -> None:
@@ -151,17 +153,19 @@ class MemoryCluster:
         metadata = {**held["metadata"], "generation": held["metadata"]["generation"] + 1}
         self._store("rate", self.rates, {**held, "metadata": metadata, "spec": {**held["spec"], **spec}})
 
-    def forge_status(self, name: str, **entry: object) -> None:
-        """Write the first entry of an object's status as somebody else."""
-        held = self.rates[ObjectKey("default", name)]
-        status = {**held["status"], "rates": [{**held["status"]["rates"][0], **entry}]}
-        self._store("rate", self.rates, {**held, "status": status})
+    def replace_status(self, name: str, status: dict[str, Any]) -> None:
+        """Write an object's status as somebody else."""
+        self._store("rate", self.rates, {**self.rates[ObjectKey("default", name)], "status": status})
 
-    def change(self, name: str, **spec: object) -> None:
-        """Change fields of an ExchangeRate's spec."""
-        held = self.rates[ObjectKey("default", name)]
-        metadata = {**held["metadata"], "generation": held["metadata"]["generation"] + 1}
-        self._store("rate", self.rates, {**held, "metadata": metadata, "spec": {**held["spec"], **spec}})
+    def forge_status(self, name: str, **entry: object) -> None:
+        """Write fields of the first rate in an object's status as somebody else."""
+        status = self.status(name)
+        self.replace_status(name, {**status, "rates": [{**status["rates"][0], **entry}]})
+
+    def edit_map(self, name: str, **data: str) -> None:
+        """Change keys of a ConfigMap as somebody else."""
+        held = self.maps[ObjectKey("default", name)]
+        self._store("map", self.maps, {**held, "data": {**held["data"], **data}})
 
     def annotate(self, name: str, key: str, value: str) -> None:
         """Set an annotation of an ExchangeRate."""
@@ -191,11 +195,22 @@ class MemoryCluster:
 
     def ready(self, name: str) -> str:
         """Give the reason of an object's Ready condition, empty where there is none."""
-        conditions = self.rates[ObjectKey("default", name)].get("status", {}).get("conditions", ())
-        return str(next((found["reason"] for found in conditions if found["type"] == "Ready"), ""))
+        return str(self._condition(name, Condition.READY).get("reason", ""))
+
+    def message(self, name: str) -> str:
+        """Give the message of an object's Ready condition, empty where there is none."""
+        return str(self._condition(name, Condition.READY).get("message", ""))
+
+    def stale(self, name: str) -> str:
+        """Give the status of an object's Stale condition, empty where there is none."""
+        return str(self._condition(name, Condition.STALE).get("status", ""))
+
+    def _condition(self, name: str, kind: Condition) -> Mapping[str, Any]:
+        return statuses.condition(self.status(name), kind)
 
     def _store(self, kind: str, kept: dict[ObjectKey, dict[str, Any]], body: dict[str, Any]) -> dict[str, Any]:
         body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(next(self._versions))}}
+        body = json.loads(json.dumps(body))  # as it comes over the wire
         kept[ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"])] = body
         asyncio.get_running_loop().call_soon(self.watches, kind, "MODIFIED", body)
         return body
@@ -260,27 +275,38 @@ class World:
     Args:
         start: The time of day at which it begins.
         upstreams: The chain of rate providers.
+        cluster: Another world's, for a second operator on it; both are to be shown what happens there.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, start: dt.datetime, *upstreams: Upstream) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        start: dt.datetime,
+        *upstreams: Upstream,
+        cluster: MemoryCluster | None = None,
+    ) -> None:
         monkeypatch.setattr(threads, "in_thread", _at_once)
         self._start = start
-        self.cluster = MemoryCluster()
-        self._upstreams = upstreams
+        self.cluster = cluster or MemoryCluster()
+        self.announced: list[tuple[str, str]] = []
+        self.upstreams = upstreams
         self._work: asyncio.Task[None]
         self._begin()
 
     def _begin(self) -> None:
         """Make an operator that remembers nothing."""
-        upstreams = self._upstreams
+        upstreams = self.upstreams
+        self.metrics = Metrics(upstream.name for upstream in upstreams)
+        budgets = {upstream.name: Budget(upstream.limit) if upstream.limit else None for upstream in upstreams}
         sources = [
             Source(
                 upstream.name,
                 upstream.fetch,
                 upstream.least_interval_s,
-                lambda *_: None,
-                history=_history(upstream),
-                budget=Budget(upstream.limit) if upstream.limit else None,
+                self.metrics.fetched,
+                history=_history(upstream, self.metrics, budgets[upstream.name]),
+                budget=budgets[upstream.name],
+                announce=lambda *told: self.announced.append(told),
             )
             for upstream in upstreams
         ]
@@ -288,30 +314,43 @@ class World:
         defaults = Defaults("EUR", tuple(upstream.name for upstream in upstreams), 3600.0, 168 * 3600.0)
         self.tables = RateTables(sources)
         self.reconciler = Reconciler(self.cluster, self.tables, observed, defaults)
-        self.metrics = Metrics(defaults.providers)
         self.controller = Controller(self.cluster, self.reconciler, observed, (None,), 600.0, self.now, self.metrics)
-        self.cluster.watches = self._show
+        self.cluster.watches = self.show
+
+    def scraped(self) -> str:
+        """Give what Prometheus would read."""
+        return self.metrics.exposition(Gauges(dict, lambda: 0, lambda: 0.0)).decode()
 
     def now(self) -> dt.datetime:
         """Give the time of day."""
         return clock(self._start)()
 
-    async def restart(self) -> None:
-        """End the operator and start another."""
-        self._work.cancel()
-        await asyncio.wait({self._work})
-        self._begin()
+    def start(self) -> None:
+        """Begin the operator's work."""
         self._work = asyncio.create_task(self.controller.run())
 
-    def _show(self, kind: str, event: str, body: dict[str, Any]) -> None:
+    async def stop(self) -> None:
+        """End the operator."""
+        self._work.cancel()
+        await asyncio.wait({self._work})
+
+    async def restart(self) -> None:
+        """End the operator and start another."""
+        await self.stop()
+        self._begin()
+        self.start()
+
+    def show(self, kind: str, event: str, body: dict[str, Any]) -> None:
+        """Show the operator's watches what has happened."""
         watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
-        watch(event, body)
+        if self.controller.is_news(KIND if kind == "rate" else "ConfigMap", event, body):
+            watch(event, body)
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Run the operator beside a story; the end of the story is its own."""
 
         async def both() -> None:
-            self._work = asyncio.create_task(self.controller.run())
+            self.start()
             try:
                 await story
             finally:
@@ -332,11 +371,9 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
     return call()
 
 
-def _history(upstream: Upstream) -> DayTables | None:
+def _history(upstream: Upstream, metrics: Metrics, budget: Budget | None) -> DayTables | None:
     if isinstance(upstream, Archive):
-        return DayTables(
-            upstream.name, upstream.fetch_days, lambda *_: None, least_interval_s=upstream.least_interval_s
-        )
+        return DayTables(upstream.name, upstream.fetch_days, metrics.fetched_day, budget, upstream.least_interval_s)
     return None
 
 

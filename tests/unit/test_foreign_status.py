@@ -1,0 +1,270 @@
+"""A status that somebody else writes: it is put back as it was, and nothing of it is ever published."""
+
+import asyncio
+import datetime as dt
+from typing import Any
+
+import pytest
+from tests.unit.world import Upstream, World, failing
+
+from exchangerates.api import APPROVE_ANNOTATION
+from exchangerates.observed import ExchangeRate, ObjectKey
+
+FRIDAY = dt.date(2026, 10, 30)
+SATURDAY = dt.datetime(2026, 10, 31, 10, tzinfo=dt.UTC)
+KEY = ObjectKey("default", "rate")
+
+
+def providers() -> tuple[Upstream, Upstream]:
+    """Give the default chain; what is quoted on this Saturday is Friday's."""
+    return Upstream("frankfurter", FRIDAY, USD="1.1172"), Upstream("ecb", FRIDAY, USD="1.1172")
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["well", "no provider answers"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param({"maxChangePercent": "5"}, id="maxChangePercent"),
+        pytest.param({"minChangePercent": "1"}, id="minChangePercent"),
+    ],
+)
+@pytest.mark.parametrize(
+    "forged",
+    [
+        pytest.param({"rate": "999"}, id="of the quoted day"),
+        pytest.param({"rate": "999", "date": "2026-10-31"}, id="of today"),
+        pytest.param({"rate": "1.118", "date": "2026-10-31"}, id="of today, almost the same"),
+        pytest.param({"rate": "999", "date": "2026-11-01"}, id="of tomorrow"),
+        pytest.param({"rate": "none"}, id="no rate at all"),
+        pytest.param({"publishedAt": "2026-10-30T17:00:00Z"}, id="published earlier"),
+    ],
+)
+def test_a_forged_rate_is_never_published(
+    monkeypatch: pytest.MonkeyPatch, forged: dict[str, str], spec: dict[str, object], *, down: bool
+) -> None:
+    """The status is as it was at once, to the letter, and nothing else was written or asked: memory knows better."""
+    first, second = providers()
+    world = World(monkeypatch, SATURDAY, first, second)
+
+    async def story() -> None:
+        world.cluster.add("rate", **spec)
+        await asyncio.sleep(5.0)
+        status, held = world.cluster.status("rate"), world.cluster.maps[KEY]
+        world.cluster.writes.clear()
+        if down:
+            failing(first)
+            failing(second)
+        world.cluster.forge_status("rate", **forged)
+        await asyncio.sleep(1.0)
+        assert world.cluster.status("rate") == status
+        assert world.cluster.maps[KEY] == held
+        assert (world.cluster.writes, first.calls, second.calls) == ({"status": 1}, 1, 0)
+        await asyncio.sleep(3 * 3600.0)
+        assert (world.cluster.status("rate"), world.cluster.maps[KEY]) == (status, held)
+
+    world.run(story())
+
+
+def test_a_forged_hold_is_never_approved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where the object has just that approval; and a real one that is forged away is held again."""
+    first, second = providers()
+    world = World(monkeypatch, SATURDAY, first, second)
+
+    async def story() -> None:
+        world.cluster.add("rate", maxChangePercent="5", refreshInterval="1m", provider="frankfurter")
+        await asyncio.sleep(5.0)
+        world.cluster.annotate("rate", APPROVE_ANNOTATION, "999")
+        entry = {**world.cluster.status("rate")["rates"][0], "rate": "999", "date": "2026-10-31"}
+        hold = {"provider": "frankfurter", "since": "2026-10-31T09:00:00Z", "approval": "999", "rates": [entry]}
+        world.cluster.replace_status("rate", {**world.cluster.status("rate"), "held": hold})
+        await asyncio.sleep(300.0)
+        assert world.cluster.data("rate")["rate"] == "1.1172"
+        assert "held" not in world.cluster.status("rate")
+
+        first.rates = {"USD": "1.3"}
+        await asyncio.sleep(120.0)
+        held = world.cluster.status("rate")
+        assert (held["held"]["approval"], world.cluster.ready("rate")) == ("1.3", "SpikeHeld")
+        world.cluster.replace_status("rate", {name: value for name, value in held.items() if name != "held"})
+        await asyncio.sleep(1.0)
+        assert world.cluster.status("rate") == held
+        assert world.cluster.data("rate")["rate"] == "1.1172"
+
+    world.run(story())
+
+
+def test_a_rate_that_is_forged_into_a_failed_status_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No provider answers and nothing is published: neither is what somebody says was."""
+    first, second = (failing(upstream) for upstream in providers())
+    world = World(monkeypatch, SATURDAY, first, second)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(60.0)
+        assert world.cluster.ready("rate") == "ProviderUnavailable"
+        status = world.cluster.status("rate")
+        entry = {"currency": "USD", "rate": "999", "date": "2026-10-31", "derived": False}
+        world.cluster.replace_status("rate", {**status, "base": "EUR", "provider": "ecb", "rates": [entry]})
+        await asyncio.sleep(60.0)
+        assert (world.cluster.status("rate"), world.cluster.data("rate")) == (status, {})
+
+    world.run(story())
+
+
+def test_a_forged_condition_is_put_back_without_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ready never turned, and its transition time says so."""
+    world = World(monkeypatch, SATURDAY, *providers())
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        status = world.cluster.status("rate")
+        ready = {**status["conditions"][0], "status": "False", "reason": "TargetConflict", "lastTransitionTime": "x"}
+        world.cluster.replace_status("rate", {**status, "conditions": [ready]})
+        await asyncio.sleep(5.0)
+        assert world.cluster.status("rate") == status
+        assert world.cluster.writes == {"create": 1, "status": 2}
+
+    world.run(story())
+
+
+def test_status_and_config_map_that_are_forged_alike_are_both_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of three do not outvote what the operator has published."""
+    world = World(monkeypatch, SATURDAY, *providers())
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        status, data = world.cluster.status("rate"), world.cluster.data("rate")
+        world.cluster.edit_map("rate", rate="999", date="2026-10-31")
+        world.cluster.forge_status("rate", rate="999", date="2026-10-31")
+        await asyncio.sleep(1.0)
+        assert (world.cluster.status("rate"), world.cluster.data("rate")) == (status, data)
+
+    world.run(story())
+
+
+def test_a_forged_status_is_no_memory_while_the_own_write_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forger is faster than the answer to the operator's own write: the next pass looks at what it wrote itself."""
+    world = World(monkeypatch, SATURDAY, *providers())
+    real, forged = world.cluster.patch_status, False
+
+    async def patch(owner: ExchangeRate, patch: Any) -> Any:  # noqa: ANN401
+        nonlocal forged
+        written = await real(owner, patch)
+        if not forged:
+            forged = True
+            world.cluster.forge_status("rate", rate="999", date="2026-10-31")
+            await asyncio.sleep(0.1)
+        return written
+
+    monkeypatch.setattr(world.cluster, "patch_status", patch)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        assert world.cluster.data("rate")["rate"] == "1.1172"
+        assert world.cluster.status("rate")["rates"][0]["rate"] == "1.1172"
+
+    world.run(story())
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "made again"])
+def test_an_object_that_ends_while_its_status_is_written_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    """It is not known any more, and what was written of it is not the memory of the next one of its name."""
+    world = World(monkeypatch, SATURDAY, *providers())
+    real = world.cluster.patch_status
+
+    async def patch(owner: ExchangeRate, patch: Any) -> Any:  # noqa: ANN401
+        written = await real(owner, patch)
+        if written.uid == "uid-rate":
+            await asyncio.sleep(0.1)
+            gone = world.cluster.rates.pop(KEY)
+            world.controller.watch_exchange_rate("DELETED", gone)
+            if again:
+                world.cluster.add("rate", uid="uid-next", provider="ecb")
+                await asyncio.sleep(0.1)
+        return written
+
+    monkeypatch.setattr(world.cluster, "patch_status", patch)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(1.0)
+        known = world.controller.observed.exchange_rates.values()
+        assert [(seen.uid, "configMapName" in seen.remembered) for seen in known] == [("uid-next", False)] * again
+
+    world.run(story())
+
+
+def test_who_keeps_writing_the_status_is_not_fought_hot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a second operator: after a few answers they come rarely, and the object's own refresh is not delayed."""
+    first, second = providers()
+    world = World(monkeypatch, SATURDAY, first, second)
+
+    async def story() -> None:
+        world.cluster.add("rate", refreshInterval="10m")
+        await asyncio.sleep(5.0)
+        for _ in range(6000):
+            if world.cluster.status("rate")["rates"][0]["rate"] != "999":
+                world.cluster.forge_status("rate", rate="999")
+            await asyncio.sleep(0.1)
+        assert world.cluster.writes["status"] <= 20
+        await asyncio.sleep(60.0)
+        assert first.calls == 2
+        await asyncio.sleep(600.0)
+        assert world.cluster.data("rate")["rate"] == "1.1172"
+
+    world.run(story())
+
+
+def test_two_operators_that_agree_come_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody should run two over the same objects; who does has right rates, and no writes without an end."""
+    world = World(monkeypatch, SATURDAY, *providers())
+    other = World(monkeypatch, SATURDAY, *providers(), cluster=world.cluster)
+
+    def show(*event: Any) -> None:  # noqa: ANN401
+        world.show(*event)
+        other.show(*event)
+
+    world.cluster.watches = show
+
+    async def story() -> None:
+        other.start()
+        names = [f"rate-{number}" for number in range(20)]
+        for name in names:
+            world.cluster.add(name, refreshInterval="10m")
+        await asyncio.sleep(1800.0)
+        world.cluster.writes.clear()
+        await asyncio.sleep(3 * 3600.0)
+        assert world.cluster.writes.total() == 0
+        for upstream in (*world.upstreams, *other.upstreams):
+            upstream.rates, upstream.date = {"USD": "1.2"}, SATURDAY.date()
+        await asyncio.sleep(1800.0)
+        assert {world.cluster.data(name)["rate"] for name in names} == {"1.2"}
+        world.cluster.writes.clear()
+        await asyncio.sleep(3 * 3600.0)
+        assert world.cluster.writes.total() == 0
+        await other.stop()
+
+    world.run(story())
+
+
+def test_what_nobody_can_have_quoted_yet_is_no_memory_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator takes up the status that it finds, but not a date of the future."""
+    world = World(monkeypatch, SATURDAY, *providers())
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        await world.stop()
+        world.cluster.forge_status("rate", rate="999", date="2099-01-01")
+        await world.restart()
+        await asyncio.sleep(5.0)
+        assert world.cluster.status("rate")["rates"][0]["rate"] == "1.1172"
+        assert world.cluster.data("rate")["rate"] == "1.1172"
+
+    world.run(story())

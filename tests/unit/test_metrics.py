@@ -1,0 +1,37 @@
+"""What the metrics say of the rate providers."""
+
+import asyncio
+import datetime as dt
+
+import pytest
+from tests.unit.world import Archive, World, failing
+
+NOW = dt.datetime(2026, 11, 25, 20, tzinfo=dt.UTC)
+DAY = "exchangerates_provider_quote_timestamp_seconds"
+CALLS = "exchangerates_provider_fetches_total"
+
+
+def test_the_quotes_age_is_each_providers_own_and_that_of_its_newest_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates of days that are over are calls too, but no news; neither is a call that fails."""
+    monkeypatch.setattr("exchangerates.spec.PROVIDERS", ("ecb", "late"))
+    first, second = Archive("ecb", NOW.date(), USD="1.2"), Archive("late", dt.date(2026, 11, 20), USD="1.1")
+    world = World(monkeypatch, NOW, first, second)
+
+    async def story() -> None:
+        for name in ("ecb", "late"):
+            world.cluster.add(name, provider=name, refreshInterval="1m")
+        await asyncio.sleep(30.0)
+        ages = {f'{DAY}{{provider="ecb"}} 1.7955648e+09', f'{DAY}{{provider="late"}} 1.7951328e+09'}
+        assert ages <= set(world.scraped().splitlines())
+        world.cluster.add("dated", provider="ecb", date="2024-06-28")
+        failing(second)
+        await asyncio.sleep(60.0)
+        assert world.cluster.ready("dated") == "Published"
+        lines = set(world.scraped().splitlines())
+        assert ages <= lines
+        assert {
+            f'{CALLS}{{outcome="success",provider="ecb"}} 3.0',
+            f'{CALLS}{{outcome="failure",provider="late"}} 1.0',
+        } <= lines
+
+    world.run(story())
