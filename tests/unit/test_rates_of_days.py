@@ -91,6 +91,25 @@ def test_days_are_fetched_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -
     world.run(story())
 
 
+def test_what_a_provider_asks_for_by_retry_after_holds_for_every_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call, however many days are wanted; the next one when the time is over."""
+    upstream = Archive("ecb", TODAY, USD="1.2")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        upstream.error = FetchError("HTTP 429", retry_after_s=1800.0)
+        for day in range(1, 29):
+            world.cluster.add(f"rate-{day}", date=f"2024-02-{day:02}")
+        await asyncio.sleep(1790.0)
+        assert len(upstream.days) == 1
+        assert world.cluster.ready("rate-28") == "ProviderUnavailable"
+        upstream.error = None
+        await asyncio.sleep(300.0)
+        assert {world.cluster.ready(f"rate-{day}") for day in range(1, 29)} == {"Published"}
+
+    world.run(story())
+
+
 def test_one_answer_serves_all_the_days_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it holds them; a day that it lacks is asked for by itself, and takes no other along."""
     upstream = Archive("ecb", TODAY, USD="1.2")
@@ -203,25 +222,6 @@ def test_a_failing_day_costs_a_provider_with_few_calls_few(monkeypatch: pytest.M
         upstream.days.clear()
         await asyncio.sleep(24 * HOUR_S)
         assert 12 <= len(upstream.days) <= 24
-
-    world.run(story())
-
-
-def test_what_a_provider_asks_for_by_retry_after_holds_for_every_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call, however many days are wanted; the next one when the time is over."""
-    upstream = Archive("ecb", TODAY, USD="1.2")
-    world = World(monkeypatch, NOW, upstream)
-
-    async def story() -> None:
-        upstream.error = FetchError("HTTP 429", retry_after_s=1800.0)
-        for day in range(1, 29):
-            world.cluster.add(f"rate-{day}", date=f"2024-02-{day:02}")
-        await asyncio.sleep(1790.0)
-        assert len(upstream.days) == 1
-        assert world.cluster.ready("rate-28") == "ProviderUnavailable"
-        upstream.error = None
-        await asyncio.sleep(300.0)
-        assert {world.cluster.ready(f"rate-{day}") for day in range(1, 29)} == {"Published"}
 
     world.run(story())
 

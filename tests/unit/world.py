@@ -373,7 +373,9 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
 
 def _history(upstream: Upstream, metrics: Metrics, budget: Budget | None) -> DayTables | None:
     if isinstance(upstream, Archive):
-        return DayTables(upstream.name, upstream.fetch_days, metrics.fetched_day, budget, upstream.least_interval_s)
+        return DayTables(
+            upstream.name, upstream.fetch_days, metrics.fetched_day, budget, least_interval_s=upstream.least_interval_s
+        )
     return None
 
 
