@@ -28,11 +28,11 @@ def test_calls_go_on_while_there_are_some_left(
 ) -> None:
     """A rate with a budget follows its provider, after a restart too."""
     environment = {
-        "EXCHANGERATES_MIN_FETCH_INTERVALS": "frankfurter=1s",
-        "EXCHANGERATES_MAX_CALLS_PER_DAY": "frankfurter=43200",
+        "EXCHANGERATES_MIN_FETCH_INTERVALS": "ecb=1s",
+        "EXCHANGERATES_MAX_CALLS_PER_DAY": "ecb=43200",
     }
     operator = start_operator(**environment)
-    namespace.rate(provider="frankfurter")
+    namespace.rate(provider="ecb")
     namespace.wait()
     reference = Reference(API_VERSION, KIND, namespace.name, "exchange-rate-usd")
 
