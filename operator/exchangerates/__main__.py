@@ -90,7 +90,7 @@ async def _run(settings: Settings) -> None:
         settings.http_host,
         settings.http_port,
         problems=controller.problems,
-        ready=controller.listed.is_set,
+        ready=controller.informer.listed.is_set,
         metrics=functools.partial(
             metrics.exposition, Gauges(controller.agenda.reasons, controller.backlog, controller.lag_s, tables.budgets)
         ),
@@ -130,7 +130,7 @@ async def _watch_and_work(settings: Settings, controller: Controller, cluster: C
     work = asyncio.create_task(controller.run(), name="controller")
     work.add_done_callback(lambda _: stop.set())
     registry = kopf.OperatorRegistry()
-    handlers.register(registry, controller, cluster, work, metrics.watch_opened)
+    handlers.register(registry, controller.informer, cluster, work, metrics.watch_opened)
     try:
         await kopf.operator(
             registry=registry,

@@ -342,8 +342,9 @@ class World:
 
     def show(self, kind: str, event: str, body: dict[str, Any]) -> None:
         """Show the operator's watches what has happened."""
-        watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
-        if self.controller.is_news(KIND if kind == "rate" else "ConfigMap", event, body):
+        informer = self.controller.informer
+        watch = informer.watch_exchange_rate if kind == "rate" else informer.watch_config_map
+        if informer.is_news(KIND if kind == "rate" else "ConfigMap", event, body):
             watch(event, body)
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
