@@ -12,6 +12,7 @@ import asyncio
 import datetime as dt
 import functools
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import kopf
@@ -27,7 +28,7 @@ from exchangerates.endpoints import serving
 from exchangerates.errors import ApiError, StartError
 from exchangerates.metrics import Gauges, Metrics
 from exchangerates.observed import Observed
-from exchangerates.providers import PROVIDERS, FetchDay
+from exchangerates.providers import PROVIDERS, FetchDays
 from exchangerates.rate_tables import RateTables, today_utc
 from exchangerates.rates import RateTable
 from exchangerates.reconcile import Reconciler
@@ -89,7 +90,7 @@ async def _run(settings: Settings) -> None:
         settings.http_host,
         settings.http_port,
         problems=controller.problems,
-        ready=controller.listed.is_set,
+        ready=controller.informer.listed.is_set,
         metrics=functools.partial(
             metrics.exposition, Gauges(controller.agenda.reasons, controller.backlog, controller.lag_s, tables.budgets)
         ),
@@ -129,7 +130,7 @@ async def _watch_and_work(settings: Settings, controller: Controller, cluster: C
     work = asyncio.create_task(controller.run(), name="controller")
     work.add_done_callback(lambda _: stop.set())
     registry = kopf.OperatorRegistry()
-    handlers.register(registry, controller, cluster, work, metrics.watch_opened)
+    handlers.register(registry, controller.informer, cluster, work, metrics.watch_opened)
     try:
         await kopf.operator(
             registry=registry,
@@ -159,23 +160,24 @@ def _source(name: str, settings: Settings, metrics: Metrics, announcer: Announce
     key = settings.api_keys.get(name)
     limit = settings.max_calls_per_day.get(name)
     budget = Budget(limit) if limit else None
+    least_interval_s = settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s)
     history: DayTables | None = None
-    if provider.fetch_day:
-        fetch_day = functools.partial(_fetch_day, provider.fetch_day, url, key)
-        history = DayTables(name, fetch_day, metrics.fetched_day, budget)
+    if provider.fetch_days is not None:
+        fetch_days = functools.partial(_fetch_days, provider.fetch_days, url, key)
+        history = DayTables(name, fetch_days, metrics.fetched_day, budget, least_interval_s)
     return Source(
         name=name,
         budget=budget,
         fetch=lambda: provider.fetch(url, key, today_utc()),
-        min_fetch_interval_s=settings.min_fetch_intervals_s.get(name, provider.min_fetch_interval_s),
+        min_fetch_interval_s=least_interval_s,
         observer=metrics.fetched,
         announce=announcer.interval_lengthened,
         history=history,
     )
 
 
-def _fetch_day(fetch: FetchDay, url: str, key: str | None, day: dt.date) -> RateTable:
-    return fetch(url, key, day, today_utc())
+def _fetch_days(fetch: FetchDays, url: str, key: str | None, days: Sequence[dt.date]) -> Mapping[dt.date, RateTable]:
+    return fetch(url, key, days, today_utc())
 
 
 def _configure_logs(settings: Settings) -> None:

@@ -1,7 +1,8 @@
 """The tables of days that are over: each is fetched once, however many objects ask for it.
 
 Nobody waits in here: who comes while a day's call is waited for is told which, and comes again when it has ended. A
-provider is called by one at a time, with a pause between two calls that grows while they fail.
+provider is called by one at a time, with a pause between two calls that grows while they fail. A call is told all the
+days that wait: a provider whose answer holds many of them is called once.
 """
 
 import asyncio
@@ -9,19 +10,23 @@ import datetime as dt
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from exchangerates import threads
 from exchangerates.budget import Budget
-from exchangerates.errors import FetchError, FetchUnderWay, OutOfBudget
+from exchangerates.errors import AccessRefused, FetchError, FetchUnderWay, OutOfBudget
+from exchangerates.pause import Pause
 from exchangerates.rates import RateTable
-from exchangerates.schedule import MAX_RETRY_AFTER_S, backoff_s
+from exchangerates.schedule import backoff_s
 
 PAUSE_S: Final = 1.0
 """Between two calls that succeed."""
 MAX_PAUSE_S: Final = 600.0
+"""While they fail; or the provider's least fetch interval, where that is longer."""
+HEAD_START_S: Final = 120.0
+"""Of the newest table, where the provider's pause ends."""
 FETCH_TIMEOUT_S: Final = 30.0
 MAX_DAYS: Final = 256
 """How many days' tables are kept; what is published is never asked for again, so that they are soon of no use."""
@@ -37,15 +42,19 @@ class DayTables:
 
     Attributes:
         name: The rate provider's name.
-        fetch: Fetches the table of a day, or of the last quoted one before it.
+        fetch: Fetches the table of the first of some days, and of those others that the same answer holds.
         observer: Hears of every call: the provider, how long it took, what it gave.
         budget: The calls that the provider may have, shared with its newest table, or None.
+        least_interval_s: The provider's least fetch interval, after which it is asked again where it refuses.
+        pause: Until when the provider wants no call at all; a `source.Source` shares its own.
     """
 
     name: str
-    fetch: Callable[[dt.date], RateTable]
+    fetch: Callable[[Sequence[dt.date]], Mapping[dt.date, RateTable]]
     observer: Callable[[str, float, RateTable | None], None]
     budget: Budget | None = None
+    least_interval_s: float = 0.0
+    pause: Pause = field(default_factory=Pause)
     _tables: OrderedDict[dt.date, RateTable] = field(default_factory=OrderedDict)
     _under_way: dict[dt.date, asyncio.Task[None]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -56,7 +65,9 @@ class DayTables:
     def wait_s(self) -> float:
         """Give the seconds until a failing provider may be called again."""
         free_s = self._free_s(self.budget) if self.budget is not None else 0.0
-        return max(self._next_call - asyncio.get_running_loop().time(), free_s, 1.0)
+        return max(
+            max(self._next_call, self.pause.until + HEAD_START_S) - asyncio.get_running_loop().time(), free_s, 1.0
+        )
 
     @staticmethod
     def _free_s(budget: Budget) -> float:
@@ -74,8 +85,10 @@ class DayTables:
             self._tables.move_to_end(day)
             return self._tables[day]
         if day not in self._under_way:
-            if self._error is not None and asyncio.get_running_loop().time() < self._next_call:
+            now = asyncio.get_running_loop().time()
+            if self._error is not None and now < self._next_call:
                 raise self._error
+            self.pause.check(now - HEAD_START_S)
             if self.budget is not None and self._free_s(self.budget) > 0.0:
                 raise OutOfBudget(self._free_s(self.budget), self.budget.limit)
             self._under_way[day] = asyncio.create_task(self._call(day), name=f"fetch {self.name} for {day}")
@@ -85,33 +98,38 @@ class DayTables:
         loop = asyncio.get_running_loop()
         try:
             async with self._turn:
+                if day in self._tables:
+                    return  # another day's call has brought it
                 if self._error is None:
                     await asyncio.sleep(max(self._next_call - loop.time(), 0.0))
-                elif loop.time() < self._next_call:
-                    return  # somebody else's call has failed meanwhile: who waits is told
                 began = loop.time()
+                if began < self.pause.until + HEAD_START_S or (self._error is not None and began < self._next_call):
+                    return  # somebody else's call has failed meanwhile: who waits is told
                 if self.budget is not None:
                     if self._free_s(self.budget) > 0.0:
                         return
                     self.budget.count(began)
-                table = await self._fetched(day)
-                asked_s = (self._error.retry_after_s or 0.0) if self._error is not None else 0.0
-                pause_s = backoff_s(max(self._failures, 1), PAUSE_S, MAX_PAUSE_S)
-                self._next_call = loop.time() + max(pause_s, min(asked_s, MAX_RETRY_AFTER_S))
-                self.observer(self.name, loop.time() - began, table)
-                if table is not None:
-                    self._tables[day] = table
-                    if len(self._tables) > MAX_DAYS:
-                        self._tables.popitem(last=False)
+                tables = await self._fetched([day, *(other for other in self._under_way if other != day)][:MAX_DAYS])
+                self._next_call = loop.time() + self._pause_s()
+                self.observer(self.name, loop.time() - began, tables.get(day))
+                self._tables |= tables
+                while len(self._tables) > MAX_DAYS:
+                    self._tables.popitem(last=False)
         finally:
             del self._under_way[day]
 
-    async def _fetched(self, day: dt.date) -> RateTable | None:
-        """Make the call; a table that is not of the wanted days is none."""
+    def _pause_s(self) -> float:
+        if isinstance(self._error, AccessRefused):
+            return self.least_interval_s
+        return backoff_s(max(self._failures, 1), PAUSE_S, max(MAX_PAUSE_S, self.least_interval_s))
+
+    async def _fetched(self, days: Sequence[dt.date]) -> Mapping[dt.date, RateTable]:
+        """Make the call; where the first day's table cannot be had, or is another's, there is none."""
         try:
             async with asyncio.timeout(FETCH_TIMEOUT_S):
-                table = await threads.in_thread(lambda: self.fetch(day))
-            _check(table, day)
+                tables = await threads.in_thread(lambda: self.fetch(days))
+            if not _right(tables[days[0]], days[0]):
+                raise FetchError(f"the answer is not the table of {days[0]}")  # noqa: TRY301 - told as the others are
         except (FetchError, TimeoutError) as error:
             self._error = error if isinstance(error, FetchError) else FetchError("timed out")
         except Exception:
@@ -119,14 +137,14 @@ class DayTables:
             self._error = FetchError("its answer could not be read")
         else:
             self._error, self._failures = None, 0
-            return table
+            return {day: table for day, table in tables.items() if _right(table, day)}
         self._failures += 1
+        self.pause.hear(self._error, asyncio.get_running_loop().time())
         logger.warning(
-            "rate provider %s: the table of %s: %s; it is tried again by itself", self.name, day, self._error
+            "rate provider %s: the table of %s: %s; it is tried again by itself", self.name, days[0], self._error
         )
-        return None
+        return {}
 
 
-def _check(table: RateTable, day: dt.date) -> None:
-    if not all(day - MAX_CARRIED <= price.date <= day for price in table.prices.values()):
-        raise FetchError(f"the answer is not the table of {day}")
+def _right(table: RateTable, day: dt.date) -> bool:
+    return all(day - MAX_CARRIED <= price.date <= day for price in table.prices.values())

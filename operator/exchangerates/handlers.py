@@ -1,4 +1,4 @@
-"""Kopf's handlers and nothing else: what the watches show goes to the controller, credentials come from Kopf.
+"""Kopf's handlers and nothing else: what the watches show goes to the informer, credentials come from Kopf.
 
 Only `on.event` is used: timers, daemons and `on.delete` would add a finalizer, and then objects, namespaces and
 `pulumi destroy` hang whenever the operator is gone.
@@ -14,9 +14,9 @@ import kopf
 from exchangerates import credentials
 from exchangerates.api import FIELD_MANAGER, GROUP, KIND, MANAGED_BY_LABEL, PLURAL, VERSION
 from exchangerates.cluster import Cluster
-from exchangerates.controller import Controller
 from exchangerates.diffbase import NoDiffBase
 from exchangerates.errors import CredentialsError
+from exchangerates.informer import Informer
 from exchangerates.session import open_session
 
 LOGIN_AGAIN_S = 10.0
@@ -25,7 +25,7 @@ LOGIN_AGAIN_S = 10.0
 
 def register(
     registry: kopf.OperatorRegistry,
-    controller: Controller,
+    informer: Informer,
     cluster: Cluster,
     work: asyncio.Task[None],
     watching: Callable[[str], None],
@@ -34,22 +34,22 @@ def register(
 
     Args:
         registry: Kopf's.
-        controller: Hears what the watches show.
+        informer: Hears what the watches show.
         cluster: Gets the session that Kopf logs in with.
         work: The controller's work, which ends with Kopf.
         watching: Told the path of every watch that is opened.
     """
 
     def news(kind: str) -> Callable[..., bool]:
-        return lambda event, **_: controller.is_news(kind, event["type"], event["object"])
+        return lambda event, **_: informer.is_news(kind, event["type"], event["object"])
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, when=news(KIND))
     async def exchange_rate(event: kopf.RawEvent, **_: object) -> None:
-        controller.watch_exchange_rate(event["type"], event["object"])
+        informer.watch_exchange_rate(event["type"], event["object"])
 
     @kopf.on.event("configmaps", registry=registry, when=news("ConfigMap"))
     async def config_map(event: kopf.RawEvent, **_: object) -> None:
-        controller.watch_config_map(event["type"], event["object"])
+        informer.watch_config_map(event["type"], event["object"])
 
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: object) -> None:

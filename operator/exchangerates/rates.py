@@ -77,7 +77,7 @@ class RateTable:
     prices: Mapping[str, Price] = field(repr=False)
 
     def quote(self, base: str, currency: str) -> Quote | None:
-        """Give the rate of a pair, or None where the table does not have both currencies.
+        """Give the rate of a pair, or None where the table does not have both currencies, or they make an absurd one.
 
         A direct quote keeps the provider's digits. A cross is `price[currency] / price[base]` with 10 significant
         digits, half-even, and carries the older of the two dates. A currency in itself costs 1.
@@ -92,6 +92,8 @@ class RateTable:
         if base == currency:
             return Quote(base, currency, "1", date, self.provider, derived=False)
         rate = _CROSS.divide(numerator.rate, denominator.rate)
+        if abs(rate.adjusted()) > MAX_EXPONENT:
+            return None
         return Quote(base, currency, f"{rate:f}", date, self.provider, derived=True)
 
     def quotes(self, base: str, currencies: Sequence[str]) -> tuple[Quote, ...] | None:
@@ -132,7 +134,7 @@ def parse_rate(value: object) -> Decimal:
         not rate.is_finite()
         or rate <= 0
         or abs(rate.adjusted()) > MAX_EXPONENT
-        or len(rate.as_tuple().digits) > MAX_EXPONENT
+        or len(rate.as_tuple().digits) > MAX_EXPONENT + 1
     ):
         raise ValueError("not a finite positive number of a sane size")
     return rate

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
-MAX_RETRY_AFTER_S = 24 * 3600.0
-"""The longest `Retry-After` that is kept."""
 _MOST_DOUBLINGS = 32
 """More would change nothing, and a thousand overflow a float."""
 

@@ -15,8 +15,9 @@ from exchangerates import threads
 from exchangerates.budget import DAY_S, Budget
 from exchangerates.day_tables import DayTables
 from exchangerates.errors import AccessRefused, FetchedBefore, FetchError, FetchUnderWay, OutOfBudget
+from exchangerates.pause import Pause
 from exchangerates.rates import RateTable
-from exchangerates.schedule import MAX_RETRY_AFTER_S, backoff_s
+from exchangerates.schedule import backoff_s
 
 QUICK_TRIES: Final = 3
 """How many failures in a row are followed by a short pause (2, 4, 8 s) where somebody has no good rate."""
@@ -49,6 +50,8 @@ class Source:
     fetched_at: float = -math.inf
     error: FetchError | None = None
     failures: int = 0
+    pause: Pause = field(default_factory=Pause)
+    """Shared with the history."""
     _next_call: float = -math.inf
     _next_patient_call: float = -math.inf
     _under_way: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -56,16 +59,18 @@ class Source:
     """Hears once a day that the budget keeps somebody waiting: the provider, and the text."""
     _told_at: float = -math.inf
 
-    def usable_until(self, max_age_s: float, *, urgent: bool = False) -> float:
+    def __post_init__(self) -> None:
+        if self.history is not None:
+            self.history.pause = self.pause
+
+    def usable_until(self, max_age_s: float, now: float, *, urgent: bool = False) -> float:
         """Give the time at which the held table has to be looked at again by somebody with this refresh interval."""
         wanted = self.fetched_at + max(max_age_s, self.min_fetch_interval_s)
-        if self.budget is None:
-            return wanted
-        return max(wanted, self.budget.next_call(asyncio.get_running_loop().time(), urgent=urgent))
+        return wanted if self.budget is None else max(wanted, self.budget.next_call(now, urgent=urgent))
 
     def next_call(self, *, urgent: bool) -> float:
         """Give the time from which a failing provider may be called again."""
-        return self._next_call if urgent else self._next_patient_call
+        return max(self._next_call if urgent else self._next_patient_call, self.pause.until)
 
     def remember(self, fetched_at: float) -> None:
         """Take up when an earlier process has called last, at the least."""
@@ -88,15 +93,16 @@ class Source:
             FetchError: The last call failed so recently that it is too early for another.
         """
         now = asyncio.get_running_loop().time()
-        if self.table is not None and now < self.usable_until(max_age_s, urgent=urgent):
+        if self.table is not None and now < self.usable_until(max_age_s, now, urgent=urgent):
             if now >= self.fetched_at + max(max_age_s, self.min_fetch_interval_s):
                 self.note_lengthened()
             return self.table
         if self._under_way is None:
             if self.error is not None and now < self.next_call(urgent=urgent):
                 raise self.error
-            if self.table is None and self.error is None and not urgent and now < self.usable_until(max_age_s):
-                raise FetchedBefore(self.usable_until(max_age_s) - now)
+            self.pause.check(now)
+            if self.table is None and self.error is None and not urgent and now < self.usable_until(max_age_s, now):
+                raise FetchedBefore(self.usable_until(max_age_s, now) - now)
             if self.budget is not None and now < (free_at := self.budget.next_call(now, urgent=True)):
                 self.note_lengthened()
                 raise OutOfBudget(free_at - now, self.budget.limit)
@@ -145,13 +151,13 @@ class Source:
         patient_s = max(pause_s, backoff_s(self.failures, 2.0 * pause_s, MAX_PATIENT_PAUSE_S))
         if self.failures <= QUICK_TRIES and not isinstance(error, AccessRefused):
             pause_s = min(pause_s, 2.0**self.failures * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
-        asked_s = min(error.retry_after_s or 0.0, MAX_RETRY_AFTER_S)
         self.error = error
-        self._next_call, self._next_patient_call = now + max(pause_s, asked_s), now + max(patient_s, asked_s)
+        self.pause.hear(error, now)
+        self._next_call, self._next_patient_call = now + pause_s, now + patient_s
         logger.warning(
             "rate provider %s: %s; called again in %.0f s at the earliest, or in %.0f s if every object has a rate",
             self.name,
             error,
-            max(pause_s, asked_s),
-            max(patient_s, asked_s),
+            self.next_call(urgent=True) - now,
+            self.next_call(urgent=False) - now,
         )

@@ -1,6 +1,7 @@
 """A rate provider's budget of calls."""
 
 import datetime as dt
+import functools
 
 from tests.cluster.conftest import OPERATOR_NAMESPACE, Namespace, StartOperator, eventually
 
@@ -20,6 +21,31 @@ def announced(client: Client, text: str) -> list[tuple[str, str]]:
     path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/events"
     found = client.request("GET", path, params={"fieldSelector": selector})["items"]
     return [(event["type"], event["reason"]) for event in found if event["message"].startswith(text)]
+
+
+def test_calls_go_on_while_there_are_some_left(
+    start_operator: StartOperator, namespace: Namespace, client: Client, rates: RateServer
+) -> None:
+    """A rate with a budget follows its provider, after a restart too."""
+    environment = {
+        "EXCHANGERATES_MIN_FETCH_INTERVALS": "ecb=1s",
+        "EXCHANGERATES_MAX_CALLS_PER_DAY": "ecb=43200",
+    }
+    operator = start_operator(**environment)
+    namespace.rate(provider="ecb")
+    namespace.wait()
+    reference = Reference(API_VERSION, KIND, namespace.name, "exchange-rate-usd")
+
+    def followed(rate: str) -> bool:
+        wish = str(dt.datetime.now(dt.UTC))
+        client.patch(reference, {"metadata": {"annotations": {REFRESH_ANNOTATION: wish}}})
+        return namespace.data()["rate"] == rate
+
+    for rate in ("1.1173", "1.1174"):
+        rates.set_rate("USD", rate)
+        eventually(functools.partial(followed, rate), f"{rate} is published")
+        operator.stop()
+        operator.start(**environment)
 
 
 def test_no_wish_is_worth_more_than_the_days_calls(

@@ -1,17 +1,20 @@
 """A status that somebody else writes, with the rights to do so: put back as it was, and never published."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.conftest import Audit, Namespace, Operator, eventually
+from tests.cluster.conftest import Audit, Namespace, Operator, eventually, operator_environment
 
 from exchangerates.api import API_VERSION, PLURAL
+from exchangerates_infra.recorder import Recording
 from localcluster.client import Client
 from localcluster.rateserver import Fault, RateServer
 
 NAME = "exchange-rate-usd"
+OBJECTS = 20
 
 
 @pytest.mark.parametrize("down", [False, True], ids=["well", "no provider answers"])
@@ -39,6 +42,37 @@ def test_a_forged_rate_of_today_is_never_published(
     assert namespace.config_map() == before, "which is written before the status"
     assert log.writes() == [f"patch {path(namespace)}/status?fieldManager=exchange-rate-operator"]
     assert rates.calls.total() == calls
+
+
+@pytest.fixture
+def second(operator: Operator, recording: Recording, rates: RateServer, tmp_path: Path) -> Iterator[Operator]:
+    """A second operator over the same objects, which nobody should have."""
+    assert operator.process.pid
+    made = Operator(tmp_path / "second", tmp_path / "operator.kubeconfig", operator_environment(recording, rates))
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_two_operators_come_to_rest(
+    operator: Operator, second: Operator, namespace: Namespace, audit: Callable[[], Audit]
+) -> None:
+    """Both make the same objects, and look at them again: neither puts back what the other one wrote for ever."""
+    names = [f"rate-{number}" for number in range(OBJECTS)]
+    for name in names:
+        namespace.rate(name, refreshInterval="1m")
+    for name in names:
+        namespace.wait(name)
+
+    def at_rest() -> bool:
+        """Let both look at all objects again; tell whether that wrote nothing."""
+        log, before = audit(), [found.passes("Published") for found in (operator, second)]
+        for found, passes in zip((operator, second), before, strict=True):
+            eventually(lambda f=found, p=passes: f.passes("Published") >= p + OBJECTS, "all are looked at", 90.0)  # type: ignore[misc] # bound now
+        return log.writes() == []
+
+    eventually(at_rest, "neither writes any more", 100.0)
+    assert {namespace.data(name)["rate"] for name in names} == {"1.1172"}
 
 
 def path(namespace: Namespace) -> str:

@@ -13,7 +13,7 @@ def test_a_past_days_rate_is_published_once_and_for_all(
     start_operator: StartOperator, namespace: Namespace, client: Client, rates: RateServer
 ) -> None:
     """From either provider, immutable where that is wanted, and put back by the rules of all ConfigMaps."""
-    start_operator()
+    operator = start_operator()
     namespace.rate("frankfurter", date="2024-06-30", provider="frankfurter", target={"immutable": True})
     namespace.rate("ecb", date="2024-06-30", provider="ecb", currency=None, currencies=["USD", "KRW"])
     for name in ("frankfurter", "ecb"):
@@ -25,10 +25,29 @@ def test_a_past_days_rate_is_published_once_and_for_all(
     assert made["immutable"] is True
     client.delete(Reference("v1", "ConfigMap", namespace.name, "frankfurter"))
     eventually(lambda: namespace.data("frankfurter").get("rate") == "1.0705", "it is put back")
+    operator.stop()
+    operator.start()
+    eventually(lambda: operator.passes("Published") >= 2, "both are looked at again")
+    assert rates.calls == {"frankfurter": 1, "ecb": 1}
     client.delete(Reference(API_VERSION, KIND, namespace.name, "ecb"))
     namespace.rate("later", date="2024-06-30", provider="ecb")
     namespace.wait("later")
-    assert rates.calls == {"frankfurter": 1, "ecb": 1}
+    assert rates.calls == {"frankfurter": 1, "ecb": 2}, "the restart has forgotten the table, which nobody else needed"
+
+
+def test_thirty_days_cost_a_few_downloads(
+    start_operator: StartOperator, namespace: Namespace, rates: RateServer
+) -> None:
+    """One answers all the days that wait for it."""
+    names = [f"june-{day}" for day in range(1, 31)]
+    for day, name in enumerate(names, 1):
+        namespace.rate(name, date=f"2024-06-{day:02}", provider="ecb")
+    start_operator()
+    for name in names:
+        namespace.wait(name)
+    assert (namespace.data("june-9")["rate"], namespace.data("june-9")["date"]) == ("1.0898", "2024-06-07")
+    assert namespace.data("june-30")["rate"] == "1.0705"
+    assert rates.calls["ecb"] <= 3
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,11 @@ def test_a_spike_is_held_until_it_is_approved_and_small_moves_are_not_published(
     operator.start(EXCHANGERATES_MIN_FETCH_INTERVALS="frankfurter=1h")
     held = namespace.get("wary")["status"]["held"]
     assert (held["approval"], held["rates"][0]["rate"]) == ("11.175", "11.175")
-    assert namespace.data("wary")["rate"] == "1.1175"
+    annotate(client, namespace, "wary", APPROVE_ANNOTATION, "11.17")
+    asked = str(dt.datetime.now(dt.UTC))
+    annotate(client, namespace, "wary", REFRESH_ANNOTATION, asked)
+    eventually(lambda: namespace.get("wary")["status"]["lastRefresh"]["request"] == asked, "it has looked")
+    assert (namespace.ready("wary")[1], namespace.data("wary")["rate"]) == ("SpikeHeld", "1.1175")
     annotate(client, namespace, "wary", APPROVE_ANNOTATION, "11.175")
     namespace.wait("wary")
     assert namespace.data("wary")["rate"] == "11.175"

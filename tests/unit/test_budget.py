@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from tests.unit.world import Upstream, World, failing
 
 from exchangerates.budget import DAY_S, Budget
-from exchangerates.rates import RateTable
+from exchangerates.errors import FetchUnderWay
+from exchangerates.rates import Price, RateTable
+from exchangerates.source import Source
 
 FRIDAY = dt.date(2026, 10, 30)
 NIGHT = dt.datetime(2026, 10, 30, 20, tzinfo=dt.UTC)
@@ -84,6 +87,24 @@ def test_an_outage_does_not_eat_up_more_than_the_budget(monkeypatch: pytest.Monk
         assert (world.cluster.ready("rate"), upstream.calls) == ("Published", 6)
 
     world.run(story())
+
+
+async def test_a_table_is_fetched_anew_where_there_is_a_call_left() -> None:
+    """With a clock that goes on while it is read, which that of the other tests does not."""
+    calls = list[int]()
+
+    def fetch() -> RateTable:
+        calls.append(1)
+        return RateTable("ecb", "EUR", {"USD": Price(Decimal("1.1"), FRIDAY)})
+
+    budget = Budget(10**9)
+    source = Source("ecb", fetch, 0.0, lambda *_: None, budget=budget)
+    while len(calls) < 3:
+        try:
+            source.latest(0.0, urgent=len(calls) == 2)
+        except FetchUnderWay as waiting:
+            await asyncio.wait({waiting.call})
+    assert not budget.lengthened
 
 
 class Restless(Upstream):

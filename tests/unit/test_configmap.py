@@ -2,16 +2,20 @@
 
 import datetime as dt
 import json
+import re
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from exchangerates import configmap
 from exchangerates.api import KIND
 from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate, ObjectKey
 from exchangerates.publication import Publication
-from exchangerates.rates import Quote
+from exchangerates.rates import Price, Quote, RateTable, parse_rate
 from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
 from exchangerates.target import Target
 
@@ -175,3 +179,47 @@ def test_a_set_has_a_key_per_currency_and_one_document() -> None:
         "publishedAt": "2026-10-29T12:00:00Z",
     }
     assert configmap.withdrawn(data, spec.target).keys().isdisjoint({"USD", "GBP", "quote"})
+
+
+codes = st.lists(st.sampled_from(["USD", "GBP", "JPY", "KRW", "EUR", "XAU"]), min_size=1, max_size=4, unique=True)
+prices = st.one_of(
+    st.decimals("0.000000001", "1e9", places=9), st.sampled_from(["1e-30", "1.5e-7", "9.9e30"]).map(Decimal)
+)
+
+
+@given(
+    currencies=codes,
+    base=st.sampled_from(["EUR", "USD", "XAU"]),
+    rates=st.lists(prices, min_size=5, max_size=5),
+    is_set=st.booleans(),
+    key=st.sampled_from(["rate", "usd", "derived", "quote", "publishedAt", "currencies", "a.b-c_1"]),
+    since=st.sampled_from([SINCE, None]),
+)
+def test_data_of_anything_is_plain_numbers_and_a_document_that_repeats_them(
+    *, currencies: list[str], base: str, rates: list[Decimal], is_set: bool, key: str, since: str | None
+) -> None:
+    """Of any table and any object: keys that a ConfigMap may have, text, and the same in the document as beside it."""
+    others = ["USD", "GBP", "JPY", "KRW", "XAU"]
+    table = RateTable("ecb", "EUR", dict(zip(others, (Price(rate, QUOTE.date) for rate in rates), strict=True)))
+    wanted = tuple(currencies if is_set else currencies[:1])
+    quotes = table.quotes(base, wanted)
+    assume(quotes is not None)
+    assert quotes is not None
+    published = Publication(quotes)
+    if since:
+        published = published.published_since(since)
+    spec = replace(SPEC, base=base, currencies=wanted, is_set=is_set, target=replace(TARGET, key=key))
+    data = configmap.data_of(spec, published)
+    assert all(re.fullmatch("[-._a-zA-Z0-9]+", name) and isinstance(value, str) for name, value in data.items())
+    shown = {code: data[code] for code in wanted} if is_set else {wanted[0]: data[key]}
+    assert all(re.fullmatch("[0-9]+([.][0-9]+)?", rate) and parse_rate(rate) > 0 for rate in shown.values())
+    if is_set or key != "quote":
+        document = json.loads(data["quote"])
+        told = document["rates"] if is_set else {document["currency"]: document}
+        assert {code: entry["rate"] for code, entry in told.items()} == shown
+        assert (document["base"], document["provider"]) == (data["base"], data["provider"]) == (base, "ecb")
+        assert {entry["date"] for entry in told.values()} == {data["date"]}
+        assert {entry.get("publishedAt") for entry in told.values()} == {since}
+    left = configmap.withdrawn(data, spec.target)
+    assert left.keys().isdisjoint({*wanted, "rate", "quote", *([] if is_set else [key])})
+    assert configmap.written_since(data, spec, quotes) == (since if is_set or key != "publishedAt" else None)

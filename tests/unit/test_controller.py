@@ -190,7 +190,7 @@ def test_what_only_lists_show_is_served_and_tells_a_deaf_watch(monkeypatch: pyte
         assert world.cluster.ready("first") == "Published"
         assert world.controller.problems() == [], "one miss is none: Kopf has made the watch anew by then"
         world.cluster.add("second")
-        world.controller.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "second")])
+        world.controller.informer.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "second")])
         assert world.controller.problems() == deaf, "what Kopf lists when it makes a watch anew is not the watch's word"
         world.cluster.watches = show
         world.cluster.add("third")
@@ -208,13 +208,13 @@ def test_a_watch_that_was_made_anew_in_time_is_not_deaf(monkeypatch: pytest.Monk
         await asyncio.sleep(1.0)
         show, world.cluster.watches = world.cluster.watches, lambda *_: None
         world.cluster.add("missed")
-        world.controller.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed")])
+        world.controller.informer.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed")])
         world.cluster.watches = show
         await asyncio.sleep(300.0)
-        world.controller.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed")])
+        world.controller.informer.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed")])
         world.cluster.watches = lambda *_: None
         world.cluster.add("missed-too")
-        world.controller.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed-too")])
+        world.controller.informer.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed-too")])
         assert world.controller.problems() == []
 
     world.run(story())
@@ -231,13 +231,13 @@ def test_an_echo_is_no_news_but_shows_that_the_watch_hears(monkeypatch: pytest.M
         for heard in (True, False):
             world.cluster.add(f"one-{heard}")
             body = world.cluster.rates[ObjectKey("default", f"one-{heard}")]
-            assert world.controller.is_news(KIND, "ADDED", body)
+            assert world.controller.informer.is_news(KIND, "ADDED", body)
             await asyncio.sleep(700.0)
             body = world.cluster.rates[ObjectKey("default", f"one-{heard}")]
             if heard:
-                assert not world.controller.is_news(KIND, "MODIFIED", body)
-            assert not world.controller.is_news(KIND, None, body)
-            assert world.controller.is_news(KIND, "DELETED", body)
+                assert not world.controller.informer.is_news(KIND, "MODIFIED", body)
+            assert not world.controller.informer.is_news(KIND, None, body)
+            assert world.controller.informer.is_news(KIND, "DELETED", body)
             world.cluster.add(f"other-{heard}")
             await asyncio.sleep(700.0)
             assert world.controller.problems() == ([] if heard else deaf)
@@ -276,7 +276,7 @@ def test_a_repair_waits_for_no_rate_provider(monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.sleep(61.0)
         assert first.calls == 2
         gone = ConfigMap.from_body(world.cluster.maps.pop(key))
-        world.controller.watch_config_map("DELETED", {"metadata": _metadata(gone), "data": dict(gone.data)})
+        world.controller.informer.watch_config_map("DELETED", {"metadata": _metadata(gone), "data": dict(gone.data)})
         await asyncio.sleep(2.0)
         assert world.cluster.maps[key]["data"]["rate"] == "1.1172"
         await asyncio.sleep(25.0)

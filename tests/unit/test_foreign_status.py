@@ -183,7 +183,7 @@ def test_an_object_that_ends_while_its_status_is_written_leaves_nothing(
         if written.uid == "uid-rate":
             await asyncio.sleep(0.1)
             gone = world.cluster.rates.pop(KEY)
-            world.controller.watch_exchange_rate("DELETED", gone)
+            world.controller.informer.watch_exchange_rate("DELETED", gone)
             if again:
                 world.cluster.add("rate", uid="uid-next", provider="ecb")
                 await asyncio.sleep(0.1)

@@ -1,16 +1,18 @@
 """Rate providers against a real local HTTP server: what is right is taken to the digit, what is wrong never passes."""
 
 import datetime as dt
+import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import pytest
 
 from exchangerates.errors import AccessRefused, FetchError
-from exchangerates.providers import PROVIDERS, ecb, exchangeratesapi, frankfurter, http, openexchangerates
+from exchangerates.providers import PROVIDERS, ecb, exchangeratesapi, frankfurter, http
 from exchangerates.rates import RateTable
 from localcluster.rateserver import Fault, RateServer, table_of
 
@@ -36,6 +38,18 @@ def rates(running: RateServer) -> RateServer:
 def fetch(rates: RateServer, provider: str, key: str | None = None) -> RateTable:
     """Make one call."""
     return PROVIDERS[provider].fetch(rates.url(provider), key or rates.key, TODAY)
+
+
+def fetch_days(rates: RateServer, provider: str, *days: dt.date) -> Mapping[dt.date, RateTable]:
+    """Make one call for days that are over."""
+    call = PROVIDERS[provider].fetch_days
+    assert call is not None
+    return call(rates.url(provider), rates.key, days, TODAY)
+
+
+def dict_of(table: RateTable) -> dict[str, str]:
+    """Give a table's rates as text."""
+    return {code: f"{price.rate:f}" for code, price in table.prices.items()}
 
 
 @pytest.mark.parametrize("provider", [name for name in PROVIDERS if name != "openexchangerates"])
@@ -73,14 +87,15 @@ def test_no_wrong_answer_passes(rates: RateServer, provider: str, fault: Fault) 
 
 @EVERY
 def test_what_is_odd_but_right_passes(rates: RateServer, provider: str) -> None:
-    """A redirect on the same host, a dropped currency, an exponent."""
+    """A redirect on the same host, a dropped currency, an exponent; what is rounded to nothing is left out."""
     subject = "EUR" if provider == "openexchangerates" else "USD"
     rates.fail(provider, Fault.REDIRECT)
     assert subject in fetch(rates, provider).prices
     rates.fail(provider, Fault.DROPPED)
     assert subject not in fetch(rates, provider).prices
     rates.fail(provider, Fault.TINY)
-    assert fetch(rates, provider).prices[subject].rate == Decimal("1e-7")
+    tiny = fetch(rates, provider).prices.get(subject)
+    assert (tiny and tiny.rate) == (None if provider == "frankfurter-blended" else Decimal("1e-7"))
 
 
 @pytest.mark.parametrize("provider", ["frankfurter", "ecb"])
@@ -119,12 +134,33 @@ def test_retry_after_is_passed_on(rates: RateServer) -> None:
     assert 30.0 < caught.value.retry_after_s <= 60.0
 
 
-@pytest.mark.parametrize("fault", [Fault.ACCESS_REFUSED, Fault.QUOTA])
-def test_a_refused_key_and_a_used_up_quota_are_told_apart_from_failures(rates: RateServer, fault: Fault) -> None:
-    """Both error envelopes."""
-    rates.fail("exchangeratesapi", fault)
-    with pytest.raises(AccessRefused, match=r"invalid_access_key|usage_limit_reached"):
-        fetch(rates, "exchangeratesapi")
+@pytest.mark.parametrize(
+    ("provider", "fault", "told"),
+    [
+        pytest.param("exchangeratesapi", Fault.ACCESS_REFUSED, "invalid_access_key", id="the newer envelope"),
+        pytest.param("exchangeratesapi", Fault.QUOTA, "usage_limit_reached", id="the older envelope"),
+        pytest.param("exchangeratesapi", Fault.HTTP_429, "HTTP 429", id="429"),
+        pytest.param("openexchangerates", Fault.ACCESS_REFUSED, "invalid_app_id", id="App ID"),
+        pytest.param("openexchangerates", Fault.QUOTA, "HTTP 429", id="quota"),
+    ],
+)
+def test_a_refused_key_and_a_used_up_quota_are_told_apart_from_failures(
+    rates: RateServer, provider: str, fault: Fault, told: str
+) -> None:
+    """Where a plan has few calls, 429 is no passing trouble."""
+    rates.fail(provider, fault)
+    with pytest.raises(AccessRefused, match=told):
+        fetch(rates, provider)
+
+
+@pytest.mark.parametrize("provider", ["frankfurter", "ecb", "frankfurter-blended"])
+def test_too_many_calls_are_no_refusal_where_there_is_no_plan(rates: RateServer, provider: str) -> None:
+    """They pass by themselves."""
+    rates.fail(provider, Fault.HTTP_429_RETRY_AFTER)
+    with pytest.raises(FetchError, match="429") as caught:
+        fetch(rates, provider)
+    assert not isinstance(caught.value, AccessRefused)
+    assert caught.value.retry_after_s == 3.0
 
 
 def test_a_wrong_key_is_refused_and_not_told(rates: RateServer) -> None:
@@ -153,8 +189,12 @@ def test_xml_with_entities_is_refused(rates: RateServer) -> None:
             frankfurter.parse, b'[{"date":"2026-10-30","base":"EUR","quote":"USD","rate":true}]', id="a boolean"
         ),
         pytest.param(
-            frankfurter.parse, b'[{"date":"2026-10-30","base":"EUR","quote":"usd","rate":1.1}]', id="a bad code"
+            frankfurter.parse,
+            b'[{"date":"2026-10-30","base":"EUR","quote":"usd","rate":1.1}]',
+            id="no code of the form",
         ),
+        pytest.param(frankfurter.parse, b'[{"date":"2026-10-30","base":"EUR","quote":5,"rate":1.1}]', id="a number"),
+        pytest.param(frankfurter.parse, b'{"status":422,"message":"invalid currency: ZZZ"}', id="an error"),
         pytest.param(frankfurter.parse, b'[{"date":null,"base":"EUR","quote":"USD","rate":1.1}]', id="no date"),
         pytest.param(ecb.parse, b"", id="no XML"),
         pytest.param(ecb.parse, b"<a/>", id="other XML"),
@@ -233,21 +273,54 @@ def test_a_past_days_table_is_the_last_one_on_or_before_it(
     rates: RateServer, provider: str, day: dt.date, quoted: dt.date, usd: str | None
 ) -> None:
     """To the digit and in one call, from the ECB's own archive."""
-    fetch_day = PROVIDERS[provider].fetch_day
-    assert fetch_day is not None
-    table = fetch_day(rates.url(provider), None, day, TODAY)
-    assert {code: f"{price.rate:f}" for code, price in table.prices.items()} == dict(table_of(day).rates)
+    table = fetch_days(rates, provider, day)[day]
+    assert dict_of(table) == dict(table_of(day).rates)
     assert {price.date for price in table.prices.values()} == {quoted}
     assert usd in (None, f"{table.prices['USD'].rate:f}")
     assert rates.calls == {provider: 1}
 
 
-@pytest.mark.parametrize("body", [b"", b"PK", b"<html></html>"])
-def test_an_archive_that_is_none_is_refused(rates: RateServer, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "days",
+    [
+        pytest.param([dt.date(2026, 10, 25), *(dt.date(2026, 10, day) for day in range(1, 31))], id="the 90 days"),
+        pytest.param([dt.date(2026, 10, 25), *(dt.date(year, 7, 1) for year in range(1999, 2027))], id="the archive"),
+    ],
+)
+def test_one_download_of_the_ecb_gives_every_day(rates: RateServer, days: list[dt.date]) -> None:
+    """Old and new ones together from the archive, new ones alone from the smaller file."""
+    tables = fetch_days(rates, "ecb", *days)
+    assert {day: dict_of(table) for day, table in tables.items()} == {day: dict(table_of(day).rates) for day in days}
+    assert rates.calls == {"ecb": 1}
+
+
+def archive(*lines: str) -> bytes:
+    """Give an archive of a table."""
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as made:
+        made.writestr("eurofxref-hist.csv", "\n".join(lines))
+    return body.getvalue()
+
+
+@pytest.mark.parametrize("body", [b"", b"PK", b"<html></html>", archive("Date,USD", "2024-06-28,1.1\r2")])
+def test_an_archive_that_is_none_is_refused(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one kind of error."""
     monkeypatch.setattr(http, "get", lambda *_: (200, body))
     with pytest.raises(FetchError, match="broken"):
-        ecb.fetch_day(rates.url("ecb"), None, dt.date(2024, 6, 28), TODAY)
+        ecb.fetch_days("http://ecb", None, [dt.date(2024, 6, 28)], TODAY)
+
+
+def test_a_day_that_cannot_be_read_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails where it is the one that was called for; a day before all others has no table."""
+    good, bad, none = dt.date(2024, 6, 28), dt.date(2024, 6, 27), dt.date(1998, 1, 1)
+    body = archive("Date,USD,GBP,", "2024-06-28,1.0705,N/A,", "2024-06-27,zero,0.8,")
+    monkeypatch.setattr(http, "get", lambda *_: (200, body))
+    tables = ecb.fetch_days("http://ecb", None, [good, bad, none], TODAY)
+    assert {day: dict_of(table) for day, table in tables.items()} == {good: {"USD": "1.0705"}}
+    with pytest.raises(FetchError, match="quote for USD is not usable"):
+        ecb.fetch_days("http://ecb", None, [bad, good], TODAY)
+    with pytest.raises(FetchError, match="no quotes"):
+        ecb.fetch_days("http://ecb", None, [none, good], TODAY)
 
 
 def test_openexchangerates_is_crossed_from_the_dollar(rates: RateServer) -> None:
@@ -259,37 +332,5 @@ def test_openexchangerates_is_crossed_from_the_dollar(rates: RateServer) -> None
     assert (direct.rate, direct.derived, direct.date) == ("157.250269", False, dt.date(2026, 10, 30))
     assert cross.derived
     assert abs(Decimal(cross.rate) - Decimal("175.68")) < Decimal("0.001")
-    fetch_day = PROVIDERS["openexchangerates"].fetch_day
-    assert fetch_day is not None
-    past = fetch_day(rates.url("openexchangerates"), rates.key, dt.date(2024, 6, 28), TODAY)
-    assert f"{past.prices['EUR'].rate:f}" == "0.934143"
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "error"),
-    [
-        (401, b'{"error":true,"status":401,"message":"invalid_app_id","description":"x"}', AccessRefused),
-        (403, b'{"error":true,"status":403,"message":"access_restricted","description":"x"}', AccessRefused),
-        (404, b'{"error":true,"status":404,"message":"not_found","description":"x"}', FetchError),
-        (200, b'{"timestamp":1449877801,"base":"USD"}', FetchError),
-        (200, b'{"timestamp":"x","base":"USD","rates":{"AED":3.672538}}', FetchError),
-        (200, b'{"timestamp":1e30,"base":"USD","rates":{"AED":3.672538}}', FetchError),
-    ],
-)
-def test_openexchangerates_refuses_what_is_no_table(status: int, body: bytes, error: type[Exception]) -> None:
-    """Refused App IDs are told apart from failures."""
-    with pytest.raises(error) as caught:
-        openexchangerates.parse(status, body, TODAY)
-    assert isinstance(caught.value, AccessRefused) is (error is AccessRefused)
-
-
-def test_openexchangerates_reads_the_shape_of_its_documentation() -> None:
-    """The beginning of the example of `/latest.json`."""
-    body = b"""{
-      "disclaimer": "-", "license": "-", "timestamp": 1449877801, "base": "USD",
-      "rates": {"AED": 3.672538, "AFN": 66.809999, "ALL": 125.716501, "AMD": 484.902502}
-    }"""
-    table = openexchangerates.parse(200, body, TODAY)
-    quote = table.quote("USD", "AMD")
-    assert quote is not None
-    assert (quote.rate, quote.date) == ("484.902502", dt.date(2015, 12, 11))
+    day = dt.date(2024, 6, 28)
+    assert dict_of(fetch_days(rates, "openexchangerates", day)[day])["EUR"] == "0.934143"

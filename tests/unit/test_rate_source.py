@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from exchangerates.api import PROVIDERS
 from localcluster.processes import wait_until
 from localcluster.rate_source import RateSource
 
@@ -27,7 +28,7 @@ def test_it_is_told_why_the_stand_in_is_used(
     """And the next time that it is still in use, with the same addresses."""
     told: list[str] = []
     urls = source.choose(told.append, stand_in=asked)
-    assert set(urls) == {"frankfurter", "ecb", "exchangeratesapi", "openexchangerates", "frankfurter-blended"}
+    assert set(urls) == set(PROVIDERS)
     assert source.choose(told.append, stand_in=False) == urls
     assert request.node.callspec.id in told[0]
     assert "(as before)" in told[1]

@@ -111,7 +111,7 @@ def test_providers_are_the_same_everywhere() -> None:
     schema = crd.definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     enum = schema["properties"]["spec"]["properties"]["provider"]["enum"]
     assert list(api.PROVIDERS) == list(PROVIDERS) == enum
-    without = tuple(name for name, provider in PROVIDERS.items() if provider.fetch_day is None)
+    without = tuple(name for name, provider in PROVIDERS.items() if provider.fetch_days is None)
     assert without == api.PROVIDERS_WITHOUT_HISTORY
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from itertools import count
@@ -69,6 +69,7 @@ class Upstream:
         self.calls = 0
         self.delay_s = 0.0
         self.error: Exception | None = None
+        self.least_interval_s = 20.0
         self.limit: int | None = None
 
     def fetch(self) -> RateTable:
@@ -79,17 +80,38 @@ class Upstream:
 
 
 class Archive(Upstream):
-    """A rate provider that keeps its history: the ECB's; what it quotes today is what it is told to."""
+    """A rate provider that keeps its history: the ECB's; what it quotes today is what it is told to.
+
+    Attributes:
+        days: The days that it was called for.
+        whole: Whether one answer holds all the days that it is told.
+        lost: Days that it fails for.
+        newest_error: What it fails with where today's table is asked for.
+    """
 
     def __init__(self, name: str, date: dt.date, **rates: str) -> None:
         super().__init__(name, date, **rates)
         self.days: list[dt.date] = []
+        self.whole = False
+        self.newest_error: FetchError | None = None
+        self.lost: dict[dt.date, FetchError] = {}
 
-    def fetch_day(self, day: dt.date) -> RateTable:
-        """Answer one call for a day."""
-        self.days.append(day)
+    def fetch(self) -> RateTable:
+        """Answer one call."""
+        if self.newest_error is not None:
+            raise self.newest_error
+        return super().fetch()
+
+    def fetch_days(self, days: Sequence[dt.date]) -> Mapping[dt.date, RateTable]:
+        """Answer one call for days."""
+        self.days.append(days[0])
         if self.error is not None:
             raise self.error
+        if days[0] in self.lost:
+            raise self.lost[days[0]]
+        return {day: self._table(day) for day in (days if self.whole else days[:1]) if day not in self.lost}
+
+    def _table(self, day: dt.date) -> RateTable:
         table = table_of(day)
         return RateTable(
             self.name, "EUR", {code: Price(Decimal(rate), table.date) for code, rate in table.rates.items()}
@@ -150,6 +172,16 @@ class MemoryCluster:
         held = self.rates[ObjectKey("default", name)]
         annotations = {**held["metadata"].get("annotations", {}), key: value}
         self._store("rate", self.rates, {**held, "metadata": {**held["metadata"], "annotations": annotations}})
+
+    def tamper(self, name: str, **data: str) -> None:
+        """Change a ConfigMap's data as somebody else; nothing where there is none."""
+        if held := self.maps.get(ObjectKey("default", name)):
+            self._store("map", self.maps, {**held, "data": {**held["data"], **data}})
+
+    def lose(self, name: str) -> None:
+        """Delete a ConfigMap as somebody else; nothing where there is none."""
+        if held := self.maps.pop(ObjectKey("default", name), None):
+            asyncio.get_running_loop().call_soon(self.watches, "map", "DELETED", held)
 
     def data(self, name: str) -> dict[str, str]:
         """Give a ConfigMap's data; empty where there is none."""
@@ -270,7 +302,7 @@ class World:
             Source(
                 upstream.name,
                 upstream.fetch,
-                20.0,
+                upstream.least_interval_s,
                 self.metrics.fetched,
                 history=_history(upstream, self.metrics, budgets[upstream.name]),
                 budget=budgets[upstream.name],
@@ -310,8 +342,9 @@ class World:
 
     def show(self, kind: str, event: str, body: dict[str, Any]) -> None:
         """Show the operator's watches what has happened."""
-        watch = self.controller.watch_exchange_rate if kind == "rate" else self.controller.watch_config_map
-        if self.controller.is_news(KIND if kind == "rate" else "ConfigMap", event, body):
+        informer = self.controller.informer
+        watch = informer.watch_exchange_rate if kind == "rate" else informer.watch_config_map
+        if informer.is_news(KIND if kind == "rate" else "ConfigMap", event, body):
             watch(event, body)
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
@@ -341,7 +374,9 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
 
 def _history(upstream: Upstream, metrics: Metrics, budget: Budget | None) -> DayTables | None:
     if isinstance(upstream, Archive):
-        return DayTables(upstream.name, upstream.fetch_day, metrics.fetched_day, budget)
+        return DayTables(
+            upstream.name, upstream.fetch_days, metrics.fetched_day, budget, least_interval_s=upstream.least_interval_s
+        )
     return None
 
 

@@ -52,10 +52,12 @@ def access_refused(provider: str) -> bytes:
     return json.dumps({"error": {"code": "invalid_access_key", "message": message}}).encode()
 
 
-def quota_used_up() -> bytes:
-    """Give exchangeratesapi's older error envelope, which comes with HTTP 200."""
+def quota_used_up(provider: str) -> tuple[int, bytes]:
+    """Give openexchangerates' error, or exchangeratesapi's in its older envelope, which comes with HTTP 200."""
+    if provider == "openexchangerates":
+        return 429, json.dumps({"error": True, "status": 429, "message": "access_restricted"}).encode()
     error = {"code": 104, "type": "usage_limit_reached", "info": "Your monthly API request volume has been reached."}
-    return json.dumps({"success": False, "error": error}).encode()
+    return 200, json.dumps({"success": False, "error": error}).encode()
 
 
 def _base(fault: Fault | None) -> str:

@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault is Fault.ACCESS_REFUSED:
             self._answer(HTTPStatus.UNAUTHORIZED, formats.access_refused(provider), kind)
         elif fault is Fault.QUOTA:
-            self._answer(HTTPStatus.OK, formats.quota_used_up(), kind)
+            self._answer(*formats.quota_used_up(provider), kind)
         elif fault is Fault.HTML:
             self._answer(HTTPStatus.OK, b"<!doctype html><html><body>Welcome to the WiFi</body></html>", "text/html")
         elif fault in (Fault.REDIRECT, Fault.REDIRECT_AWAY):

@@ -5,7 +5,7 @@ knows no clock but the date that it is given: when to call is for `rate_tables` 
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -29,11 +29,19 @@ class Fetch(Protocol):
         """
 
 
-class FetchDay(Protocol):
-    """One call to a rate provider for a day that is over, synchronous."""
+class FetchDays(Protocol):
+    """One call to a rate provider for days that are over, synchronous."""
 
-    def __call__(self, url: str, key: str | None, day: dt.date, today: dt.date) -> RateTable:
-        """Fetch the table of a day, or of the last quoted day before it; otherwise as `Fetch`."""
+    def __call__(
+        self, url: str, key: str | None, days: Sequence[dt.date], today: dt.date
+    ) -> Mapping[dt.date, RateTable]:
+        """Fetch the table of the first day, and of those of the others that the same answer holds; else as `Fetch`.
+
+        A day's table is the one of that day, or of the last quoted day before it.
+
+        Raises:
+            FetchError: There is none for the first day. Another day's that cannot be read is left out.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +53,29 @@ class Provider:
         url: Its public root address.
         min_fetch_interval_s: Least seconds between two calls, where the stack sets none.
         needs_key: Whether it wants an API key.
-        fetch_day: Its call for a day that is over; None for one that keeps no history.
+        fetch_days: Its call for days that are over; None for one that keeps no history.
     """
 
     fetch: Fetch
     url: str
     min_fetch_interval_s: float
     needs_key: bool = False
-    fetch_day: FetchDay | None = None
+    fetch_days: FetchDays | None = None
 
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
-    "frankfurter": Provider(frankfurter.fetch, "https://api.frankfurter.dev", 20.0, fetch_day=frankfurter.fetch_day),
-    "ecb": Provider(ecb.fetch, "https://www.ecb.europa.eu", 20.0, fetch_day=ecb.fetch_day),
+    "frankfurter": Provider(frankfurter.fetch, "https://api.frankfurter.dev", 20.0, fetch_days=frankfurter.fetch_days),
+    "ecb": Provider(ecb.fetch, "https://www.ecb.europa.eu", 20.0, fetch_days=ecb.fetch_days),
     "exchangeratesapi": Provider(exchangeratesapi.fetch, "https://api.exchangeratesapi.io", 8 * 3600.0, needs_key=True),
     "openexchangerates": Provider(
         openexchangerates.fetch,
         "https://openexchangerates.org",
         3600.0,
         needs_key=True,
-        fetch_day=openexchangerates.fetch_day,
+        fetch_days=openexchangerates.fetch_days,
     ),
     "frankfurter-blended": Provider(
-        frankfurter.fetch_blended, "https://api.frankfurter.dev", 20.0, fetch_day=frankfurter.fetch_blended_day
+        frankfurter.fetch_blended, "https://api.frankfurter.dev", 20.0, fetch_days=frankfurter.fetch_blended_days
     ),
 }
 """By the names that users write; equal to `exchangerates.api.PROVIDERS` and to the CRD's enum."""

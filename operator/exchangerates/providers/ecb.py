@@ -3,13 +3,17 @@
 Source: the page "Euro foreign exchange reference rates"; reuse with the source cited, crosses called derived.
 """
 
+import bisect
 import csv
 import datetime as dt
 import io
+import lzma
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeAlias
 from xml.parsers import expat
 
 from exchangerates.errors import FetchError
@@ -20,6 +24,13 @@ from exchangerates.rates import RateTable
 RECENT: Final = dt.timedelta(days=80)
 """What the file of 90 days has for certain, weekends and holidays included."""
 MAX_HISTORY_BYTES: Final = 16 * 1024 * 1024
+Row: TypeAlias = tuple[object, object, object]
+"""Currency, rate and date as they are written."""
+_BROKEN: Final = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, csv.Error),
+    *(EOFError, LookupError, OSError, OverflowError, RuntimeError, ValueError),
+)
+"""What `zipfile` and `csv` raise over bytes that are no archive of a table."""
 NAMESPACE: Final = "http://www.ecb.int/vocabulary/2002-08-01/eurofxref"
 
 
@@ -32,17 +43,24 @@ def fetch(url: str, key: str | None, today: dt.date) -> RateTable:
     return parse(body, today)
 
 
-def fetch_day(url: str, key: str | None, day: dt.date, today: dt.date) -> RateTable:
-    """Fetch one day's table; see `providers.FetchDay`. There are two files: 90 days, and everything since 1999."""
+def fetch_days(url: str, key: str | None, days: Sequence[dt.date], today: dt.date) -> Mapping[dt.date, RateTable]:
+    """Fetch the tables of all the days; see `providers.FetchDays`. There are two files: 90 days, and all since 1999."""
     del key
-    recent = today - day < RECENT
+    recent = all(today - day < RECENT for day in days)
     name = "eurofxref-hist-90d.xml" if recent else "eurofxref-hist.zip"
     status, body = http.get(f"{url}/stats/eurofxref/{name}", {})
     if status != HTTPStatus.OK:
         raise FetchError(f"HTTP {status}")
-    rows = _rows(body) if recent else _history(body)
-    wanted = max((str(row[2]) for row in rows if str(row[2]) <= day.isoformat()), default="")
-    return checked_table("ecb", [row for row in rows if row[2] == wanted], today)
+    rows = _rows(body) if recent else _history(body, days)
+    last = _last_quoted((str(row[2]) for row in rows), days)
+    tables = {}
+    for day in days:
+        try:
+            tables[day] = checked_table("ecb", [row for row in rows if row[2] == last[day]], today)
+        except FetchError:
+            if day == days[0]:
+                raise
+    return tables
 
 
 def parse(body: bytes, today: dt.date) -> RateTable:
@@ -55,27 +73,43 @@ def parse(body: bytes, today: dt.date) -> RateTable:
     return checked_table("ecb", _rows(body), today)
 
 
-def _history(body: bytes) -> list[tuple[object, object, object]]:
-    """Read the archive with one CSV file: a row per day, a column per currency, `N/A` where there is no quote."""
+def _last_quoted(quoted: Iterable[str], days: Iterable[dt.date]) -> Mapping[dt.date, str | None]:
+    """Give for each day the last quoted one on or before it; all of the form YYYY-MM-DD."""
+    dates = sorted(set(quoted))
+    places = {day: bisect.bisect_right(dates, day.isoformat()) for day in days}
+    return {day: dates[place - 1] if place else None for day, place in places.items()}
+
+
+def _history(body: bytes, days: Sequence[dt.date]) -> list[Row]:
+    """Read of the archive what the days need: it has a row per day, a column per currency, `N/A` where none is quoted.
+
+    Of 0.6 MB, all of it as rows would take 40 MB of memory, this takes 13 for a moment.
+    """
     try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive, archive.open(archive.namelist()[0]) as file:
-            text = file.read(MAX_HISTORY_BYTES + 1)
-        if len(text) > MAX_HISTORY_BYTES:
-            raise FetchError(f"the history is larger than {MAX_HISTORY_BYTES} bytes")
-        lines = csv.DictReader(io.StringIO(text.decode()))
-        return [
-            (code.strip(), rate.strip(), line["Date"].strip())
-            for line in lines
-            for code, rate in line.items()
-            if isinstance(code, str) and isinstance(rate, str) and code.strip() not in ("", "Date")
-            if rate.strip() not in ("", "N/A")
-        ]
-    except (zipfile.BadZipFile, zlib.error, IndexError, KeyError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        text = _unpacked(body)
+        quoted = {line: line.partition(",")[0].strip() for line in io.StringIO(text)}
+        needed = set(_last_quoted(quoted.values(), days).values())
+        header, *found = csv.reader([next(iter(quoted), ""), *(line for line in quoted if quoted[line] in needed)])
+    except _BROKEN as error:
         raise FetchError(f"the history is broken ({type(error).__name__})") from None
+    return [
+        (code.strip(), rate.strip(), date.strip())
+        for date, *rates in filter(None, found)
+        for code, rate in zip(header[1:], rates, strict=False)
+        if code.strip() and rate.strip() not in ("", "N/A")
+    ]
 
 
-def _rows(body: bytes) -> list[tuple[object, object, object]]:
-    rows: list[tuple[object, object, object]] = []
+def _unpacked(body: bytes) -> str:
+    with zipfile.ZipFile(io.BytesIO(body)) as archive, archive.open(archive.namelist()[0]) as file:
+        text = file.read(MAX_HISTORY_BYTES + 1)
+    if len(text) > MAX_HISTORY_BYTES:
+        raise FetchError(f"the history is larger than {MAX_HISTORY_BYTES} bytes")
+    return text.decode()
+
+
+def _rows(body: bytes) -> list[Row]:
+    rows: list[Row] = []
     date: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:

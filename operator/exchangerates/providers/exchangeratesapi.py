@@ -26,7 +26,7 @@ _REFUSALS: Final = frozenset(
 
 def fetch(url: str, key: str | None, today: dt.date) -> RateTable:
     """Fetch every currency's latest quote; see `providers.Fetch`."""
-    status, body = http.get(f"{url}/v1/latest", {"access_key": key or ""})
+    status, body = http.get(f"{url}/v1/latest", {"access_key": key or ""}, too_many=AccessRefused)
     return parse(status, body, today)
 
 

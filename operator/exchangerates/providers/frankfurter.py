@@ -1,10 +1,12 @@
 """Frankfurter, API v2: the ECB's own digits as JSON rows, no key. Base EUR only: its other bases are rounded.
 
-Source: the OpenAPI document of Frankfurter v2, `GET /v2/rates`.
+Source: the OpenAPI document of Frankfurter v2, `GET /v2/rates`, and what its source rounds (`lib/roundable.rb`).
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Final
 
@@ -14,6 +16,8 @@ from exchangerates.providers.table import BASE, checked_table
 from exchangerates.rates import RateTable
 
 ECB_ONLY: Final = {"providers": "ECB"}
+LEAST_BLENDED: Final = Decimal("0.01")
+"""Blended rates below 1 are rounded to five decimals: an ounce of gold, 0.00024, may be 2 % off."""
 
 
 def fetch(url: str, key: str | None, today: dt.date) -> RateTable:
@@ -22,22 +26,29 @@ def fetch(url: str, key: str | None, today: dt.date) -> RateTable:
     return _get("frankfurter", url, ECB_ONLY, today)
 
 
-def fetch_day(url: str, key: str | None, day: dt.date, today: dt.date) -> RateTable:
-    """Fetch the ECB's quotes of a day; see `providers.FetchDay`. Frankfurter carries them forward itself."""
+def fetch_days(url: str, key: str | None, days: Sequence[dt.date], today: dt.date) -> Mapping[dt.date, RateTable]:
+    """Fetch the ECB's quotes of a day; see `providers.FetchDays`. Frankfurter carries them forward itself."""
     del key
-    return _get("frankfurter", url, {**ECB_ONLY, "date": day.isoformat()}, today)
+    return {days[0]: _get("frankfurter", url, {**ECB_ONLY, "date": days[0].isoformat()}, today)}
 
 
 def fetch_blended(url: str, key: str | None, today: dt.date) -> RateTable:
     """Fetch what Frankfurter blends from many banks: more currencies, but no bank's own digits."""
     del key
-    return _get("frankfurter-blended", url, {}, today)
+    return _precise(_get("frankfurter-blended", url, {}, today))
 
 
-def fetch_blended_day(url: str, key: str | None, day: dt.date, today: dt.date) -> RateTable:
+def fetch_blended_days(
+    url: str, key: str | None, days: Sequence[dt.date], today: dt.date
+) -> Mapping[dt.date, RateTable]:
     """Fetch the blended quotes of a day."""
     del key
-    return _get("frankfurter-blended", url, {"date": day.isoformat()}, today)
+    return {days[0]: _precise(_get("frankfurter-blended", url, {"date": days[0].isoformat()}, today))}
+
+
+def _precise(table: RateTable) -> RateTable:
+    """Leave out the quotes of which the rounding has left too little."""
+    return replace(table, prices={code: price for code, price in table.prices.items() if price.rate >= LEAST_BLENDED})
 
 
 def _get(name: str, url: str, wanted: Mapping[str, str], today: dt.date) -> RateTable:

@@ -35,8 +35,14 @@ _CHUNK_BYTES: Final = 64 * 1024
 _USER_AGENT: Final = "exchange-rate-operator"
 
 
-def get(url: str, params: Mapping[str, str]) -> tuple[int, bytes]:
+def get(url: str, params: Mapping[str, str], *, too_many: type[FetchError] = FetchError) -> tuple[int, bytes]:
     """Fetch an address and give the HTTP status with the body; a status of 429 or from 500 is an error already.
+
+    Args:
+        url: The address.
+        params: The parameters of its query.
+        too_many: The error for 429. The plan of a provider with a key has few calls, and 429 says that they are used
+            up: `AccessRefused`.
 
     Raises:
         FetchError: No answer, a late, oversized or redirected one, or one that says to come back later.
@@ -56,7 +62,7 @@ def get(url: str, params: Mapping[str, str]) -> tuple[int, bytes]:
                     if response.is_redirect:
                         url, params = _redirected(response), {}
                         continue
-                    _refuse_come_back_later(response)
+                    _refuse_come_back_later(response, too_many)
                     return response.status_code, _body(response, deadline)
     except (requests.Timeout, urllib3.exceptions.TimeoutError):
         raise FetchError("timed out") from None
@@ -117,10 +123,12 @@ def _redirected(response: requests.Response) -> str:
     return target
 
 
-def _refuse_come_back_later(response: requests.Response) -> None:
-    status = response.status_code
-    if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-        raise FetchError(f"HTTP {status}", retry_after_s=_seconds(response.headers.get("Retry-After", "")))
+def _refuse_come_back_later(response: requests.Response, too_many: type[FetchError]) -> None:
+    status, retry_after_s = response.status_code, _seconds(response.headers.get("Retry-After", ""))
+    if status == requests.codes.too_many_requests:
+        raise too_many("HTTP 429, too many calls", retry_after_s=retry_after_s)
+    if status >= requests.codes.server_error:
+        raise FetchError(f"HTTP {status}", retry_after_s=retry_after_s)
 
 
 def _seconds(retry_after: str) -> float | None:

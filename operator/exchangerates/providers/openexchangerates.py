@@ -4,6 +4,7 @@ Source: its public documentation, `/api/latest.json` and `/api/historical/*.json
 """
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,18 +16,24 @@ from exchangerates.rates import RateTable
 
 BASE: Final = "USD"
 """The only base of the free plan; other pairs are crossed from it."""
-_REFUSALS: Final = frozenset({"missing_app_id", "invalid_app_id", "not_allowed", "access_restricted"})
+_REFUSALS: Final = frozenset(
+    {"missing_app_id", "invalid_app_id", "app_id_inactive", "not_allowed", "access_restricted"}
+)
 """Errors about the App ID, the plan or the quota."""
 
 
 def fetch(url: str, key: str | None, today: dt.date) -> RateTable:
     """Fetch every currency's latest quote; see `providers.Fetch`."""
-    return parse(*http.get(f"{url}/api/latest.json", {"app_id": key or ""}), today)
+    return _get(f"{url}/api/latest.json", key, today)
 
 
-def fetch_day(url: str, key: str | None, day: dt.date, today: dt.date) -> RateTable:
-    """Fetch every currency's last quote of a day; see `providers.FetchDay`."""
-    return parse(*http.get(f"{url}/api/historical/{day}.json", {"app_id": key or ""}), today)
+def fetch_days(url: str, key: str | None, days: Sequence[dt.date], today: dt.date) -> Mapping[dt.date, RateTable]:
+    """Fetch every currency's last quote of a day; see `providers.FetchDays`."""
+    return {days[0]: _get(f"{url}/api/historical/{days[0]}.json", key, today)}
+
+
+def _get(url: str, key: str | None, today: dt.date) -> RateTable:
+    return parse(*http.get(url, {"app_id": key or ""}, too_many=AccessRefused), today)
 
 
 def parse(status: int, body: bytes, today: dt.date) -> RateTable:
@@ -40,7 +47,7 @@ def parse(status: int, body: bytes, today: dt.date) -> RateTable:
     if not isinstance(answer, dict):
         raise FetchError("the answer is not an object")
     if status != HTTPStatus.OK or answer.get("error"):
-        known = answer.get("message")
+        known = str(answer.get("message"))
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or known in _REFUSALS:
             raise AccessRefused(f"access refused ({known if known in _REFUSALS else f'HTTP {status}'})")
         raise FetchError(f"HTTP {status} without quotes")

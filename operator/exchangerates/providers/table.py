@@ -1,11 +1,13 @@
 """What every provider's parser checks alike before a table is trusted."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from exchangerates.errors import FetchError
 from exchangerates.rates import Price, RateTable, parse_date, parse_rate
+from exchangerates.spec import CURRENCY_PATTERN
 
 BASE: Final = "EUR"
 """The base that most providers are asked for, the ECB's; other pairs are crossed from it."""
@@ -16,19 +18,18 @@ def checked_table(
 ) -> RateTable:
     """Make a table of (currency, rate, date) rows.
 
+    A code that is not three capital letters (`XDRUSD`, `USDC`) is left out with its quote: nobody can ask for it.
+
     Raises:
         FetchError: There is no row, or one that cannot be right. One bad row spoils the table: what else is wrong with
-        it
-            cannot be known.
+            it cannot be known.
     """
     prices: dict[str, Price] = {}
     for currency, rate, date in rows:
-        if (
-            not isinstance(currency, str)
-            or len(currency) != len(BASE)
-            or not (currency.isascii() and currency.isupper())
-        ):
+        if not isinstance(currency, str):
             raise FetchError("a quote has no currency code")
+        if not re.fullmatch(CURRENCY_PATTERN, currency):
+            continue
         try:
             price = Price(parse_rate(rate), parse_date(date))
         except ValueError as error:

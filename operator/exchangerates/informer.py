@@ -1,0 +1,163 @@
+"""What comes in from the cluster: lists are the truth, watches only wake.
+
+Both kinds are listed before anything is written and every resync interval after: what the watches have missed is found
+then. A watch is deaf that shows nothing while lists bring news again and again: the operator's own, or Kopf's when it
+makes a watch anew.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from exchangerates.agenda import Agenda
+from exchangerates.api import KIND
+from exchangerates.errors import ApiError
+from exchangerates.hearing import Hearing
+from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+
+LIST_AGAIN_S: Final = 30.0
+"""The pause after a list that failed, and after one that found what the watches have missed."""
+LATE_AFTER_S: Final = 300.0
+"""How long after two resync intervals the next list is late: one of many pages takes its time."""
+
+logger = logging.getLogger(__name__)
+
+
+class Lister(Protocol):
+    """The calls of `cluster.Cluster` that a list is made of."""
+
+    def list_exchange_rates(self, namespace: str | None) -> AsyncIterator[ExchangeRate]: ...  # noqa: D102
+    def list_config_maps(self, namespace: str | None) -> AsyncIterator[ConfigMap]: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Informer:
+    """Tells the agenda what the lists and the watches show. Times are the event loop's, in seconds.
+
+    Attributes:
+        lister: Lists.
+        agenda: Is told, and holds what was observed.
+        namespaces: Those that are watched; None is all.
+        resync_interval_s: Between two lists.
+        listed: Set when everything was listed once.
+    """
+
+    lister: Lister
+    agenda: Agenda
+    namespaces: tuple[str | None, ...]
+    resync_interval_s: float
+    listed: asyncio.Event = field(default_factory=asyncio.Event)
+    _hearing: Hearing = field(default_factory=Hearing)
+    _began: float | None = None
+    """When the pause before the last list began; None while nothing is listed."""
+
+    def is_news(self, kind: str, event_type: str | None, body: Mapping[str, Any]) -> bool:
+        """Tell whether a watch's event is to be taken up; if it shows what is known, that shows that the watch hears.
+
+        Most events are the echo of the operator's own writes, and for Kopf to handle one costs far more than this look.
+        """
+        meta, observed = body["metadata"], self.agenda.observed
+        key = ObjectKey(meta["namespace"], meta["name"])
+        known = (observed.exchange_rates if kind == KIND else observed.config_maps).get(key)
+        if event_type == "DELETED" or known is None or int(meta["resourceVersion"]) > known.resource_version:
+            return True
+        if event_type is not None:
+            self._judge(kind, key, event_type)
+        return False
+
+    def watch_exchange_rate(self, event_type: str | None, body: Mapping[str, Any]) -> None:
+        """Take up an event of the ExchangeRates' watch; its type is None for what Kopf has listed."""
+        seen = ExchangeRate.from_body(body)
+        if event_type == "DELETED":
+            news = self.agenda.lose_exchange_rate(seen.key, seen.uid)
+        else:
+            news = self.agenda.take_exchange_rate(seen)
+        if news or event_type is not None:
+            self._judge(KIND, seen.key, event_type)
+
+    def watch_config_map(self, event_type: str | None, body: Mapping[str, Any]) -> None:
+        """Take up an event of the ConfigMaps' watch; a lost label comes as DELETED too."""
+        seen = ConfigMap.from_body(body)
+        if event_type == "DELETED":
+            news = self.agenda.lose_config_map(seen.key, seen.uid)
+        else:
+            news = self.agenda.take_config_map(seen)
+        if news or event_type is not None:
+            self._judge("ConfigMap", seen.key, event_type)
+
+    async def list_first(self) -> None:
+        """List everything, however often that has to be tried."""
+        self.stop()
+        self.listed.clear()
+        self._hearing.begin()
+        delay_s = 1.0
+        while not self.listed.is_set():
+            try:
+                await self._resync()
+                self.listed.set()
+            except ApiError as error:
+                logger.warning("the first list failed, it is tried again in %.0f s: %s", delay_s, error)
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, 10.0)
+        logger.info("watching %d ExchangeRates", len(self.agenda.observed.exchange_rates))
+
+    async def resync_forever(self) -> None:
+        """List again and again: sooner where a list has failed, or a watch may have gone deaf."""
+        soon_s, failed = min(LIST_AGAIN_S, self.resync_interval_s), False
+        while True:
+            self._began = _now()
+            await asyncio.sleep(soon_s)
+            if not failed and not self._hearing.in_doubt(_now()):
+                await asyncio.sleep(self.resync_interval_s - soon_s)
+            try:
+                await self._resync()
+                failed = False
+            except ApiError as error:
+                logger.warning("a list failed, it is tried again in %.0f s: %s", soon_s, error)
+                failed = True
+
+    def stop(self) -> None:
+        """Take no list for late until they begin again."""
+        self._began = None
+
+    def problems(self) -> list[str]:
+        """Say what has stalled; empty while all is well. An outage of the API server is no stall."""
+        deaf = [f"the watch of {watch} is deaf" for watch in self._hearing.deaf()]
+        since_s = 0.0 if self._began is None else _now() - self._began
+        late = since_s > 2 * self.resync_interval_s + LATE_AFTER_S
+        return [f"the resync has not run for {since_s:.0f} s", *deaf] if late else deaf
+
+    async def _resync(self) -> None:
+        """Take up what the lists show; what is known and in none of them, and was known before, is gone."""
+        observed = self.agenda.observed
+        rates_before = {key: seen.uid for key, seen in observed.exchange_rates.items()}
+        maps_before = {key: seen.uid for key, seen in observed.config_maps.items()}
+        maps = [seen for namespace in self.namespaces async for seen in self.lister.list_config_maps(namespace)]
+        rates = [seen for namespace in self.namespaces async for seen in self.lister.list_exchange_rates(namespace)]
+        for listed_map in maps:
+            if self.agenda.take_config_map(listed_map):
+                self._judge("ConfigMap", listed_map.key, None)
+        for listed_rate in rates:
+            if self.agenda.take_exchange_rate(listed_rate):
+                self._judge(KIND, listed_rate.key, None)
+        for key in rates_before.keys() - {seen.key for seen in rates}:
+            if self.agenda.lose_exchange_rate(key, rates_before[key]):
+                logger.info("ExchangeRate %s is gone and its DELETED event was lost", key)
+                self._judge(KIND, key, None)
+        for key in maps_before.keys() - {seen.key for seen in maps}:
+            if self.agenda.lose_config_map(key, maps_before[key]):
+                self._judge("ConfigMap", key, None)
+
+    def _judge(self, kind: str, key: ObjectKey, event_type: str | None) -> None:
+        """Judge a watch by an event of it, or by news that a list has brought: then the type is None."""
+        watch = f"{kind}s" if None in self.namespaces else f"{kind}s in {key.namespace}"
+        if event_type is not None:
+            self._hearing.heard(watch)
+        elif self.listed.is_set():
+            self._hearing.missed(watch, _now())
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
