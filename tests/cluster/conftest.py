@@ -5,12 +5,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from tests.cluster.audit import Audit, granted
 
 from exchangerates.api import API_VERSION, KIND, PLURAL, Env
 from exchangerates_infra.recorder import Recording, record, stack_file_values
@@ -23,7 +23,6 @@ from localcluster.stack import AppliedStack
 
 OPERATOR_NAMESPACE = "exchange-rate-operator"
 ACCOUNT = "exchange-rate-operator"
-USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{ACCOUNT}"
 WITHIN_S = 30.0
 
 _COMMAND = (sys.executable, "-m", "exchangerates")
@@ -75,6 +74,13 @@ def control_plane(start_control_plane: Callable[[], ControlPlane]) -> ControlPla
 @pytest.fixture(scope="session")
 def client(control_plane: ControlPlane) -> Iterator[Client]:
     """An administrator's client."""
+    with Client(control_plane.kubeconfig) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def admin(control_plane: ControlPlane) -> Iterator[Client]:
+    """The administrator of a module's own control plane, where it has one."""
     with Client(control_plane.kubeconfig) as made:
         yield made
 
@@ -267,63 +273,6 @@ def namespace(client: Client, stack: AppliedStack, request: pytest.FixtureReques
     client.request("DELETE", f"/apis/{API_VERSION}/namespaces/{name}/{PLURAL}")
     eventually(lambda: not client.items(API_VERSION, KIND, name), "the test's objects are gone")
     client.delete(reference)
-
-
-class Audit:
-    """What the API server was asked, from now on or since it was started."""
-
-    def __init__(self, log: Path, *, whole: bool = False) -> None:
-        self._log = log
-        self._from = 0 if whole else log.stat().st_size
-
-    def requests(self, user: str = USER) -> list[dict[str, Any]]:
-        """Give a user's finished requests."""
-        with self._log.open("rb") as log:
-            log.seek(self._from)
-            entries = [json.loads(line) for line in log if line.endswith(b"\n")]
-        return [entry for entry in entries if entry["user"].get("username") == user]
-
-    def writes(self, user: str = USER) -> list[str]:
-        """Give a user's writes, as text for a message."""
-        return [
-            f"{entry['verb']} {entry['requestURI']}"
-            for entry in self.requests(user)
-            if entry["verb"] not in {"get", "list", "watch"}
-        ]
-
-    def used(self, user: str = USER) -> set[tuple[str, str]]:
-        """Give resource and verb of a user's requests for objects."""
-        return {
-            ("/".join(filter(None, [found["resource"], found.get("subresource")])), entry["verb"])
-            for entry in self.requests(user)
-            if (found := entry.get("objectRef"))
-        }
-
-    def refused(self, user: str = USER) -> list[str]:
-        """Give a user's requests for which it had no rights.
-
-        Nothing can be made in a namespace that is going, which is told by a 403 too: to the operator it is news.
-        """
-        return [
-            f"{entry['verb']} {entry['requestURI']}: {entry['responseStatus'].get('message')}"
-            for entry in self.requests(user)
-            if entry["responseStatus"]["code"] == HTTPStatus.FORBIDDEN
-            and "is being terminated" not in entry["responseStatus"].get("message", "")
-        ]
-
-
-def granted(recording: Recording, namespace: str) -> set[tuple[str, str]]:
-    """Give resource and verb of every right that the Pulumi program gives to the operator."""
-    names = {f"{namespace}:operator", f"{namespace}:operator-own"}
-    roles = [found for found in recording.manifests() if found["metadata"]["name"] in names and found.get("rules")]
-    assert {role["metadata"]["name"] for role in roles} == names
-    return {
-        (resource, verb)
-        for role in roles
-        for rule in role["rules"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
 
 
 @pytest.fixture

@@ -9,16 +9,8 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from tests.cluster.conftest import (
-    ACCOUNT,
-    OPERATOR_NAMESPACE,
-    USER,
-    Audit,
-    Namespace,
-    Operator,
-    StartOperator,
-    eventually,
-)
+from tests.cluster.audit import USER, Audit
+from tests.cluster.conftest import ACCOUNT, OPERATOR_NAMESPACE, Namespace, Operator, StartOperator, eventually
 from tests.cluster.proxy import Proxy
 
 from localcluster.client import Client, Reference

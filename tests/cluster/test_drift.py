@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from tests.cluster.conftest import USER, Audit, Namespace, Operator, eventually
+from tests.cluster.audit import USER, Audit
+from tests.cluster.conftest import Namespace, Operator, eventually
 
 from localcluster.client import Client, Reference
 from localcluster.errors import ApiError

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from itertools import count, pairwise
 
-from tests.cluster.conftest import Audit, Namespace, StartOperator, eventually
+from tests.cluster.audit import Audit
+from tests.cluster.conftest import Namespace, StartOperator, eventually
 
 from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
 from exchangerates.source import QUICK_TRIES

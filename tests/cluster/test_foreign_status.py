@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.conftest import Audit, Namespace, Operator, eventually, operator_environment
+from tests.cluster.audit import Audit
+from tests.cluster.conftest import Namespace, Operator, eventually, operator_environment
 
 from exchangerates.api import API_VERSION, PLURAL
 from exchangerates_infra.recorder import Recording

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.conftest import Audit, Namespace, Operator, StartOperator, eventually
+from tests.cluster.audit import Audit
+from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
 from tests.cluster.locked_down import Authority, ForwardProxy
 
 from exchangerates.api import Env

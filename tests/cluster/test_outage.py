@@ -3,7 +3,8 @@
 import datetime as dt
 from collections.abc import Callable
 
-from tests.cluster.conftest import Audit, Namespace, Operator, StartOperator, eventually
+from tests.cluster.audit import Audit
+from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
 
 from localcluster.rateserver import Fault, RateServer
 

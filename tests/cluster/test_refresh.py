@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tests.cluster.conftest import Audit, Namespace, StartOperator, eventually
+from tests.cluster.audit import Audit
+from tests.cluster.conftest import Namespace, StartOperator, eventually
 
 from localcluster.rateserver import Fault, RateServer
 

@@ -5,16 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster.audit import USER, Audit, granted
 from tests.cluster.conftest import (
     ACCOUNT,
     OPERATOR_NAMESPACE,
-    USER,
-    Audit,
     Namespace,
     Operator,
     StartOperator,
     eventually,
-    granted,
     operator_environment,
 )
 

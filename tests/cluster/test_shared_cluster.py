@@ -1,7 +1,7 @@
 """Two stacks on one cluster: one owns the CRD, each serves its own namespaces, and neither is in the other's way."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,13 +21,6 @@ ACCOUNT = "exchange-rate-operator"
 def control_plane(start_control_plane: Callable[[], ControlPlane]) -> ControlPlane:
     """A control plane of its own: both stacks are ours."""
     return start_control_plane()
-
-
-@pytest.fixture(scope="module")
-def admin(control_plane: ControlPlane) -> Iterator[Client]:
-    """Its administrator."""
-    with Client(control_plane.kubeconfig) as client:
-        yield client
 
 
 def program(team: str, *, manage: bool) -> Recording:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.cluster.conftest import ACCOUNT, OPERATOR_NAMESPACE, Audit, Namespace, eventually, operator_environment
+from tests.cluster.audit import Audit
+from tests.cluster.conftest import ACCOUNT, OPERATOR_NAMESPACE, Namespace, eventually, operator_environment
 
 from exchangerates.api import API_VERSION, KIND, Env
 from exchangerates_infra.recorder import Recording

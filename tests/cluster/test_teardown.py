@@ -33,13 +33,6 @@ def control_plane(start_control_plane: Callable[[], ControlPlane]) -> ControlPla
 
 
 @pytest.fixture(scope="module")
-def admin(control_plane: ControlPlane) -> Iterator[Client]:
-    """Its administrator."""
-    with Client(control_plane.kubeconfig) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def program() -> Recording:
     """The local stack with one rate of its own."""
     return record("local", stack_file_values("local", {"rates": [{"currency": "USD"}]}))

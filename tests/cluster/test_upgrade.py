@@ -55,13 +55,6 @@ def control_plane(start_control_plane: Callable[[], ControlPlane]) -> ControlPla
 
 
 @pytest.fixture(scope="module")
-def admin(control_plane: ControlPlane) -> Iterator[Client]:
-    """Its administrator."""
-    with Client(control_plane.kubeconfig) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def program() -> Recording:
     """The local stack, told to take up the CRD that is there."""
     return record("local", stack_file_values("local", {"crd": {"adopt": True}, "rates": [{"currency": "CHF"}]}))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import requests
+from tests.cluster.audit import Audit
 from tests.cluster.conftest import (
     ACCOUNT,
     OPERATOR_NAMESPACE,
-    Audit,
     Namespace,
     Operator,
     StartOperator,

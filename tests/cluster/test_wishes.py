@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from tests.cluster.conftest import Audit, Namespace, Operator, StartOperator, eventually
+from tests.cluster.audit import Audit
+from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
 
 from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
 from localcluster.client import Client, Reference

@@ -95,7 +95,7 @@ def _fields(properties: Mapping[str, Any], path: str, rules: Mapping[str, str]) 
             refused += _refusals(below)
         if f".{where}" in rules:
             refused.append(rules[f".{where}"])
-        yield f"`{where}`", kind, " ".join([schema["description"], *(f"*Refused: {text}.*" for text in refused)])
+        yield f"`{where}`", kind, " ".join([schema["description"], *(f"*Refused with: {text}.*" for text in refused)])
         more = f"{where}[]." if schema["type"] == "array" else f"{where}."
         yield from _fields(below.get("properties", {}), more, rules)
 
