@@ -5,7 +5,9 @@ import datetime as dt
 import logging
 
 import pytest
-from tests.unit.world import Archive, Upstream, World, clock, run_fast
+from tests.unit.fast_loop import clock, run_fast
+from tests.unit.upstreams import Archive, Upstream
+from tests.unit.world import World
 
 from exchangerates.announcer import Announcer
 from exchangerates.api import Reason

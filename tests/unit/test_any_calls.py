@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.world import run_fast
+from tests.unit.fast_loop import run_fast
 
 from exchangerates import threads
 from exchangerates.budget import DAY_S, Budget

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.world import Upstream, World
+from tests.unit.upstreams import Upstream
+from tests.unit.world import World
 
 from exchangerates.api import APPROVE_ANNOTATION, REFRESH_ANNOTATION
 from exchangerates.errors import AccessRefused, FetchError

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.world import Upstream, World, failing
+from tests.unit.upstreams import Upstream, failing
+from tests.unit.world import World
 
 from exchangerates.budget import DAY_S, Budget
 from exchangerates.errors import FetchUnderWay

@@ -5,7 +5,8 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from tests.unit.world import Upstream, World, failing
+from tests.unit.upstreams import Upstream, failing
+from tests.unit.world import World
 
 from exchangerates.api import KIND
 from exchangerates.controller import STUCK_AFTER_S

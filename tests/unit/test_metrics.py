@@ -4,7 +4,8 @@ import asyncio
 import datetime as dt
 
 import pytest
-from tests.unit.world import Archive, World, failing
+from tests.unit.upstreams import Archive, failing
+from tests.unit.world import World
 
 NOW = dt.datetime(2026, 11, 25, 20, tzinfo=dt.UTC)
 DAY = "exchangerates_provider_quote_timestamp_seconds"

@@ -4,7 +4,8 @@ import asyncio
 import datetime as dt
 
 import pytest
-from tests.unit.world import Upstream, World, failing
+from tests.unit.upstreams import Upstream, failing
+from tests.unit.world import World
 
 from exchangerates.api import APPROVE_ANNOTATION
 

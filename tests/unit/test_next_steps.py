@@ -4,7 +4,8 @@ import asyncio
 import datetime as dt
 
 import pytest
-from tests.unit.world import Upstream, World
+from tests.unit.upstreams import Upstream
+from tests.unit.world import World
 
 FRIDAY = dt.date(2026, 10, 30)
 FRIDAY_NIGHT = dt.datetime(2026, 10, 30, 20, tzinfo=dt.UTC)

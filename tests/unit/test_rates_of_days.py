@@ -4,7 +4,8 @@ import asyncio
 import datetime as dt
 
 import pytest
-from tests.unit.world import Archive, Upstream, World, failing
+from tests.unit.upstreams import Archive, Upstream, failing
+from tests.unit.world import World
 
 from exchangerates.errors import AccessRefused, FetchError
 

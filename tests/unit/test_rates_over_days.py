@@ -6,7 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from tests.unit.world import EcbUpstream, Upstream, World, clock, failing
+from tests.unit.fast_loop import clock
+from tests.unit.upstreams import EcbUpstream, Upstream, failing
+from tests.unit.world import World
 
 from exchangerates.api import REFRESH_ANNOTATION
 from exchangerates.errors import ApiUnreachable
