@@ -171,5 +171,7 @@ def _container(args: OperatorArgs, image: OperatorImage) -> ContainerArgs:
             read_only_root_filesystem=True,
             capabilities=CapabilitiesArgs(drop=["ALL"]),
         ),
+        # `kubectl describe pod` shows the last lines of a process that failed: what settings it refused, for example.
+        termination_message_policy="FallbackToLogsOnError",
         volume_mounts=[ca] if args.egress.ca_bundle else None,
     )
