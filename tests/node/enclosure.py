@@ -20,11 +20,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.node.cgroups import hierarchies, is_unified
+
 from exchangerates_infra.project import ROOT
 from localcluster.errors import LocalClusterError
 from localcluster.processes import wait_until
 
 PREFIX: Final = "exchange-rate-node-"
+FRONT: Final = "front"
+"""The cgroup of the first process and its programs, in version 2."""
 READY_WITHIN_S: Final = 600.0
 """A base image is made in it the first time."""
 _CLONE_NEWNET: Final = 0x40000000
@@ -60,13 +64,16 @@ class Enclosure:
             LocalClusterError: It does not become ready; its last lines are in the text.
         """
         groups = [_make_cgroup(hierarchy, self.directory.name) for hierarchy in hierarchies()]
-        spaces = ["--mount", "--pid", "--cgroup", "--ipc", "--uts", *(["--net"] if self._network else [])]
+        root = [*_enter(groups), "unshare", "--cgroup"]
+        # Below the root of its own cgroups: in version 2 a group with groups below it may have no process itself.
+        front = _enter([group / FRONT for group in groups]) if is_unified() else []
+        spaces = ["--mount", "--pid", "--ipc", "--uts", *(["--net"] if self._network else [])]
         unshare = ["unshare", *spaces, "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
         python = [sys.executable, "-m", f"tests.node.{module}", str(self.directory), *arguments]
         source_roots = (ROOT, ROOT / "infra", ROOT / "operator")
         with self.log.open("wb") as log:
             self._first = subprocess.Popen(
-                ["sh", "-c", _ENTER, "enclosure", *map(str, groups), "--", *unshare, *python],
+                [*root, *front, *unshare, *python],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, source_roots))},
                 stdin=subprocess.PIPE,
@@ -103,7 +110,8 @@ class Enclosure:
 
     def cgroups(self, controller: str) -> Path:
         """Give its directory in a controller's hierarchy."""
-        return next(hierarchy / self.directory.name for hierarchy in hierarchies() if hierarchy.name == controller)
+        found = [hierarchy for hierarchy in hierarchies() if is_unified() or hierarchy.name == controller]
+        return found[0] / self.directory.name
 
     def stop(self) -> None:
         """End everything in it and remove it."""
@@ -131,12 +139,6 @@ def sweep() -> list[str]:
     return swept
 
 
-def hierarchies() -> list[Path]:
-    """Give the machine's cgroup hierarchies of version 1."""
-    lines = (line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines())
-    return [Path(line[1]) for line in lines if line[2] == "cgroup"]
-
-
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     with (Path(tempfile.gettempdir()) / f"{PREFIX}lock").open("w") as lock:
@@ -155,9 +157,17 @@ def _in_use(name: str) -> bool:
     return False
 
 
+def _enter(groups: list[Path]) -> list[str]:
+    """Begin a command that goes on in these cgroups."""
+    return ["sh", "-c", _ENTER, "enclosure", *map(str, groups), "--"]
+
+
 def _make_cgroup(hierarchy: Path, name: str) -> Path:
     directory = hierarchy / name
     directory.mkdir()
+    if is_unified():
+        (directory / FRONT).mkdir()
+        return directory
     # A cpuset starts empty and takes no process before it has processors and memory.
     for file in ("cpuset.cpus", "cpuset.mems"):
         if (directory / file).exists():

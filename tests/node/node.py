@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import requests
+from tests.node.cgroups import is_unified
 from tests.node.enclosure import Enclosure
 from tests.node.images import STORAGE, Images
 
@@ -69,6 +70,11 @@ class Node:
         identity = status["containerID"].removeprefix("containerd://")
         (found,) = [path for path in self._enclosure.cgroups(controller).rglob(identity) if path.is_dir()]
         return Path(found)
+
+    def memory_limit(self, pod: dict[str, Any]) -> int:
+        """Give the limit that the kernel holds a Pod's first container to, in bytes."""
+        file = "memory.max" if is_unified() else "memory.limit_in_bytes"
+        return int((self.cgroup(pod, "memory") / file).read_text())
 
     def log(self, namespace: str, pod: str) -> str:
         """Read a Pod's log, as `kubectl logs` does."""

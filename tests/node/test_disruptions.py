@@ -97,8 +97,7 @@ def test_it_ends_by_itself_when_told_to(stack: Stack, inside: Node, kept: Rates)
 def test_out_of_memory_is_survived(stack: Stack, inside: Node, made_meanwhile: Callable[[], None]) -> None:
     """The kernel kills the process at the container's limit, and a user sees that it was the memory."""
     pod = stack.wait_available()
-    group = inside.cgroup(pod, "memory")
-    limit = int((group / "memory.limit_in_bytes").read_text())
+    group, limit = inside.cgroup(pod, "memory"), inside.memory_limit(pod)
     fill = Path("/dev/shm") / f"exchange-rate-node-{os.getpid()}"  # noqa: S108 - memory that cannot be swapped out
     script = 'echo $$ >"$1/cgroup.procs" && exec dd if=/dev/zero of="$2" bs=1M count="$3" status=none'
     try:

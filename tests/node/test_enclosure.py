@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.node.enclosure import Enclosure, hierarchies, sweep
+from tests.node.cgroups import hierarchies
+from tests.node.enclosure import Enclosure, sweep
 from tests.node.node import eventually
 
 from exchangerates_infra.project import ROOT
@@ -19,11 +20,11 @@ from exchangerates_infra.project import ROOT
 KINDS = ("mnt", "net", "pid", "cgroup", "ipc", "uts")
 
 
-def namespaces() -> set[str]:
-    """Name the namespaces of all processes."""
+def namespaces(processes: str = "[0-9]*") -> set[str]:
+    """Name the namespaces of all processes, or of some."""
     found = set()
     for kind in KINDS:
-        for link in Path("/proc").glob(f"[0-9]*/ns/{kind}"):
+        for link in Path("/proc").glob(f"{processes}/ns/{kind}"):
             try:
                 found.add(str(link.readlink()))
             except OSError:
@@ -79,16 +80,17 @@ def killed() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def test_nothing_stays_of_a_stopped_one() -> None:
     """No process, namespace, network interface, mount, cgroup or file."""
-    before, mounts = namespaces(), Path("/proc/self/mountinfo").read_text()
+    mounts = Path("/proc/self/mountinfo").read_text()
     enclosure = Enclosure(network=True)
     enclosure.start("trial_main")
     name = enclosure.directory.name
     assert len(places(name)) == 1 + len(hierarchies())
     assert len(processes(name)) >= 3
-    assert namespaces() != before
+    own = {space for pid in processes(name) for space in namespaces(str(pid))} - namespaces("self")
+    assert {space.partition(":")[0] for space in own} == set(KINDS)
     enclosure.stop()
     assert places(name) == []
-    eventually(lambda: not namespaces() - before, "the namespaces are gone", lambda: str(namespaces() - before))
+    eventually(lambda: not own & namespaces(), "the namespaces are gone", lambda: str(own & namespaces()))
     assert Path("/proc/self/mountinfo").read_text() == mounts
 
 
