@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import requests
+from tests.cluster.proxy import Proxy
 from tests.node.cgroups import is_unified
 from tests.node.enclosure import Enclosure
 from tests.node.images import STORAGE, Images
+from tests.node.node_main import API_SERVER
 
 from localcluster.client import Client, Reference
 from localcluster.processes import wait_until
@@ -23,9 +25,11 @@ WITHIN_S: Final = 150.0
 """A node takes its time, and more on a machine with two cores that does something else besides."""
 
 
-def eventually(reached: Callable[[], object], what: str, diagnosis: Callable[[], str] = str) -> None:
+def eventually(
+    reached: Callable[[], object], what: str, diagnosis: Callable[[], str] = str, within_s: float = WITHIN_S
+) -> None:
     """Poll until something holds; where it does not come to that, say what there is instead."""
-    assert wait_until(reached, WITHIN_S, poll_s=0.2), f"not within {WITHIN_S:.0f} s: {what}\n{diagnosis()}"
+    assert wait_until(reached, within_s, poll_s=0.2), f"not within {within_s:.0f} s: {what}\n{diagnosis()}"
 
 
 class Node:
@@ -76,9 +80,9 @@ class Node:
         file = "memory.max" if is_unified() else "memory.limit_in_bytes"
         return int((self.cgroup(pod, "memory") / file).read_text())
 
-    def log(self, namespace: str, pod: str) -> str:
-        """Read a Pod's log, as `kubectl logs` does."""
-        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+    def log(self, namespace: str, pod: str, *, previous: bool = False) -> str:
+        """Read a Pod's log, as `kubectl logs` does, or as `kubectl logs --previous` does."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?previous={str(previous).lower()}"
         with self._session() as session:
             return session.get(f"{self.client.server}{path}", timeout=30.0).text
 
@@ -90,6 +94,12 @@ class Node:
             told += [f"{name}: {json.dumps(pod['status'])}", self.log(namespace, name)[-2000:]]
         told += [f"{event['reason']}: {event['message']}" for event in self.client.items("v1", "Event", namespace)]
         return "\n".join(told)
+
+    def proxy(self) -> Proxy:
+        """Give a proxy before the API server, with its address and its certificate, on a port of its own."""
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(self._pki / "serving.crt", self._pki / "serving.key")
+        return Proxy(self.client.server, API_SERVER[0], tls)
 
     def watch(self, path: str) -> "Watch":
         """Begin to watch a collection."""
