@@ -50,6 +50,7 @@ class Enclosure:
 
     def __init__(self, *, network: bool) -> None:
         self._network = network
+        self._machine = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         with _one_at_a_time():
             self.directory = Path(tempfile.mkdtemp(prefix=PREFIX))
             self._lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -97,16 +98,15 @@ class Enclosure:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Put this thread, and those that it starts, into the enclosure's network."""
-        with (
-            Path("/proc/thread-self/ns/net").open("rb") as before,
-            Path(f"/proc/{self.pid}/ns/net").open("rb") as there,
-        ):
-            _enter_network(there.fileno())
-            try:
-                yield
-            finally:
-                _enter_network(before.fileno())
+        """Put this thread, and what it starts, into the enclosure's network."""
+        with Path(f"/proc/{self.pid}/ns/net").open("rb") as there, _in_network(there.fileno()):
+            yield
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Put this thread, and what it starts, back into the machine's network."""
+        with _in_network(self._machine):
+            yield
 
     def cgroups(self, controller: str) -> Path:
         """Give its directory in a controller's hierarchy."""
@@ -123,6 +123,7 @@ class Enclosure:
                 self._first.kill()
                 self._first.wait()
         os.close(self._lock)
+        os.close(self._machine)
         _remove(self.directory.name)
 
 
@@ -200,6 +201,16 @@ def _remove_cgroup(directory: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EBUSY, errno.ENODEV}:
             raise
+
+
+@contextmanager
+def _in_network(namespace: int) -> Iterator[None]:
+    with Path("/proc/thread-self/ns/net").open("rb") as before:
+        _enter_network(namespace)
+        try:
+            yield
+        finally:
+            _enter_network(before.fileno())
 
 
 def _enter_network(namespace: int) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import requests
+import yaml
 from tests.cluster.proxy import Proxy
 from tests.node.cgroups import is_unified
+from tests.node.door import Door
 from tests.node.enclosure import Enclosure
 from tests.node.images import STORAGE, Images
 from tests.node.node_main import API_SERVER
@@ -63,6 +65,23 @@ class Node:
         """Put this thread, and those that it starts, into its network."""
         with self._enclosure.inside():
             yield
+
+    @contextmanager
+    def outside(self, kubeconfig: Path) -> Iterator[Client]:
+        """Put this thread, and what it starts, into the machine's network, from which a port leads to the API server.
+
+        Args:
+            kubeconfig: Where an administrator's kubeconfig for that port is written.
+        """
+        with contextlib.ExitStack() as until_the_end:
+            until_the_end.enter_context(self._enclosure.outside())
+            door = Door(API_SERVER)
+            with self._enclosure.inside():
+                until_the_end.enter_context(door)
+            config = yaml.safe_load((self.directory / "control-plane" / "kubeconfig").read_text(encoding="utf-8"))
+            config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{door.port}"
+            kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
+            yield until_the_end.enter_context(Client(kubeconfig))
 
     def pids(self, pod: dict[str, Any]) -> list[int]:
         """Give the processes of a Pod's first container, as this machine counts them, the oldest first."""
