@@ -21,10 +21,14 @@ def is_unified() -> bool:
 
 def what_is_missing() -> str:
     """Say why the machine's cgroups will not do, and what to do about it; empty where they will."""
-    if is_unified():
-        enabled = (ROOT / "cgroup.subtree_control").read_text(encoding="utf-8").split()
-        missing = [controller for controller in CONTROLLERS if controller not in enabled]
-        add = " ".join(f"+{controller}" for controller in missing)
-        return f"echo {add} > {ROOT}/cgroup.subtree_control, which systemd does at its start" if missing else ""
-    missing = [controller for controller in CONTROLLERS if not (ROOT / controller).is_dir()]
-    return f"{', '.join(missing)} in {ROOT}, such as every systemd mounts" if missing else ""
+    if not is_unified():
+        missing = [controller for controller in CONTROLLERS if not (ROOT / controller).is_dir()]
+        return f"{', '.join(missing)} in {ROOT}, such as every systemd mounts" if missing else ""
+    enabled = (ROOT / "cgroup.subtree_control").read_text(encoding="utf-8").split()
+    missing = [f"+{controller}" for controller in CONTROLLERS if controller not in enabled]
+    if not missing:
+        return ""
+    return (
+        f"echo {' '.join(missing)} > {ROOT}/cgroup.subtree_control (systemd does it at its start; in a container the "
+        "processes have to be moved to a group below first)"
+    )
