@@ -45,10 +45,22 @@ class Team:
         """Give what was published before anything stalled."""
         return {name: version for name, version in self.user.versions().items() if name.endswith(" before")}
 
-    def container(self) -> dict[str, Any]:
-        """Give the status of the operator's container."""
+    def pod(self) -> dict[str, Any]:
+        """Read the operator's Pod, which is to stay the same."""
         (pod,) = self.stack.pods()
-        return dict(pod["status"]["containerStatuses"][0])
+        return pod
+
+    def container(self) -> dict[str, Any]:
+        """Read the status of the operator's container."""
+        return dict(self.pod()["status"]["containerStatuses"][0])
+
+    def log(self, *, previous: bool = False) -> str:
+        """Read its log, or that of the container before this one."""
+        return self.stack.log(self.pod(), previous=previous)
+
+    def told(self) -> set[str]:
+        """Read what events say of its Pod."""
+        return self.stack.told(self.pod())
 
     def is_back(self) -> bool:
         """Tell whether the container was restarted and is ready."""
@@ -98,10 +110,28 @@ def teams(team: Callable[..., Team], images: Images, operator_image: str) -> dic
 def stall(teams: dict[str, Team], node: Node) -> None:
     """Stall a part of each operator, and have the API server answer one of them no more."""
     for name, number in {**SIGNALS, "process": signal.SIGSTOP}.items():
-        (pid,) = node.pids(teams[name].stack.pods()[0])
+        (pid,) = node.pids(teams[name].pod())
         os.kill(pid, number)
     teams["watch"].proxy.swallow_watches()
     teams["outage"].proxy.silence()
+
+
+def wait_until_back(teams: dict[str, Team]) -> None:
+    """Wait until all but the one with the outage were restarted."""
+    news = [time.monotonic()]
+
+    def all_are_back() -> bool:
+        if time.monotonic() > news[-1] + NEWS_EVERY_S:
+            teams["watch"].user.refresh("meanwhile")  # the more a watch does not show, the surer it is that it is deaf
+            news.append(time.monotonic())
+        return all(team.is_back() for name, team in teams.items() if name != "outage")
+
+    eventually(
+        all_are_back,
+        "every part was restarted",
+        lambda: "\n".join(f"{name}: {team.container()}" for name, team in teams.items()),
+        RESTARTED_WITHIN_S,
+    )
 
 
 @pytest.mark.timeout(600)
@@ -110,42 +140,25 @@ def test_every_stalled_part_is_restarted_and_an_outage_restarts_nothing(teams: d
     """All side by side: the log names the part, nothing published is touched, what came meanwhile is served."""
     kept = {name: team.kept() for name, team in teams.items()}
     assert {len(found) for found in kept.values()} == {2}
-    pods = {name: team.stack.pods()[0] for name, team in teams.items()}
     stall(teams, inside)
     for team in teams.values():
         team.user.create("meanwhile", currency="GBP")
-    stalled, news = [team for name, team in teams.items() if name != "outage"], [time.monotonic()]
-
-    def all_are_back() -> bool:
-        if time.monotonic() > news[-1] + NEWS_EVERY_S:
-            teams["watch"].user.refresh("meanwhile")  # the more a watch does not show, the surer it is that it is deaf
-            news.append(time.monotonic())
-        return all(team.is_back() for team in stalled)
-
-    eventually(
-        all_are_back,
-        "every part was restarted",
-        lambda: "\n".join(f"{name}: {team.container()}" for name, team in teams.items()),
-        RESTARTED_WITHIN_S,
-    )
+    wait_until_back(teams)
     for team in teams.values():
         team.proxy.heal()
     for name, logged in LOGGED.items():
-        log = teams[name].stack.log(pods[name], previous=True)
+        log = teams[name].log(previous=True)
         assert logged in log
         assert not any(other in log for other in LOGGED.values() if other != logged), name
         assert teams[name].container()["lastState"]["terminated"]["exitCode"] == 0, "it ends by itself"
     frozen = teams["process"].container()["lastState"]["terminated"]
     assert frozen["exitCode"] == 137
     assert "health and metrics are served on" in frozen["message"], "`kubectl describe pod` shows the log's end"
-    for team in stalled:
-        (pod,) = team.stack.pods()
-        assert "Container operator failed liveness probe, will be restarted" in team.stack.told(pod)
-    outage = teams["outage"]
-    log = outage.stack.log(pods["outage"])
-    assert outage.container()["restartCount"] == 0
+    log = teams["outage"].log()
+    assert teams["outage"].container()["restartCount"] == 0
     assert "a list failed" in log
     assert "has stalled" not in log
     for name, team in teams.items():
+        assert ("Container operator failed liveness probe, will be restarted" in team.told()) == (name != "outage")
         team.user.wait("meanwhile")
         assert team.kept() == kept[name], name
