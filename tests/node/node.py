@@ -155,7 +155,8 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
+        # Not by the TLS socket, which forgets its keys first: the reader would read on what is still encrypted.
+        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         self._reader.join()
         self._answer.close()
         self._socket.close()
