@@ -8,14 +8,18 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.node.builder_main import answers
 from tests.node.cgroups import hierarchies
+from tests.node.door import Door
 from tests.node.enclosure import Enclosure, sweep
 from tests.node.node import eventually
 
 from exchangerates_infra.project import ROOT
+from localcluster.rateserver import RateServer
 
 KINDS = ("mnt", "net", "pid", "cgroup", "ipc", "uts")
 
@@ -123,9 +127,29 @@ def test_its_network_is_its_own() -> None:
         with enclosure.inside():
             there = Path("/proc/thread-self/ns/net").readlink()
             interfaces = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
+            with enclosure.outside():
+                assert Path("/proc/thread-self/ns/net").readlink() == here
+            assert Path("/proc/thread-self/ns/net").readlink() == there
         assert there != here
         assert Path("/proc/thread-self/ns/net").readlink() == here
         assert "trial" in interfaces
         assert not Path("/sys/class/net/trial").exists()
     finally:
         enclosure.stop()
+
+
+def test_a_door_leads_into_its_network() -> None:
+    """From a port of the machine to a server that is in the enclosure's network alone."""
+    enclosure = Enclosure(network=True)
+    with ExitStack() as until_the_end:
+        until_the_end.callback(enclosure.stop)
+        enclosure.start("trial_main")
+        with enclosure.inside():
+            server = until_the_end.enter_context(RateServer())
+        port = int(server.server_address[1])
+        door = Door(("127.0.0.1", port))
+        with enclosure.inside():
+            until_the_end.enter_context(door)
+        path = "ecb/stats/eurofxref/eurofxref-daily.xml"
+        assert not answers(f"http://127.0.0.1:{port}/{path}")
+        assert answers(f"http://127.0.0.1:{door.port}/{path}")

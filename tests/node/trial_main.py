@@ -12,6 +12,7 @@ def main(directory: Path) -> None:
     settle(directory, network=True)
     run("mount", "-t", "tmpfs", "trial", "/var/lib")
     run("ip", "link", "add", "trial", "type", "bridge")
+    run("ip", "link", "set", "lo", "up")
     group = ROOT / "trial" if is_unified() else ROOT / "memory" / "trial"
     group.mkdir()
     start(directory, "in-a-cgroup", ["sh", "-c", f"echo $$ >{group}/cgroup.procs; exec sleep 3600"])
