@@ -6,23 +6,26 @@ from typing import Any
 
 import pytest
 from tests.cluster.test_stack import NEEDS_PULUMI, up_and_down
-from tests.node.node import Node, condition
+from tests.node.node import Node, condition, eventually
 
 from exchangerates.api import API_VERSION, KIND
 from exchangerates_infra.project import OPERATOR
 from localcluster.client import Client, Reference
 
 OWN, SERVED = "by-pulumi", "served-by-pulumi"
+ROOT_CA = "kube-root-ca.crt"
 
 
 @pytest.fixture
 def machine(inside: Node, tmp_path: Path) -> Iterator[Client]:
     """The node from the machine's network, where the CLI finds what it needs; with the namespace to serve."""
     with inside.outside(tmp_path / "kubeconfig") as client:
-        reference = Reference("v1", "Namespace", "", SERVED)
         client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SERVED}})
+        # What every namespace gets is there before the stack is.
+        given = (Reference("v1", "ServiceAccount", SERVED, "default"), Reference("v1", "ConfigMap", SERVED, ROOT_CA))
+        eventually(lambda: all(client.get(reference) for reference in given), "the namespace is complete")
         yield client
-        client.delete(reference)
+        client.delete(Reference("v1", "Namespace", "", SERVED))
 
 
 @NEEDS_PULUMI
