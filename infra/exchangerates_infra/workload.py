@@ -161,15 +161,18 @@ def _container(args: OperatorArgs, image: OperatorImage) -> ContainerArgs:
         startup_probe=ProbeArgs(http_get=alive, period_seconds=2, failure_threshold=60),
         liveness_probe=ProbeArgs(http_get=alive, period_seconds=20, timeout_seconds=5),
         readiness_probe=ProbeArgs(http_get=ready, period_seconds=5, timeout_seconds=5),
-        # Measured in a Pod (tests/node/measure.py) with no, 1,000 and 5,000 objects: 44, 60 and 93 MB at rest, and 44,
-        # 81 and 123 MB at most, at a start. The request covers rest with 5,000; the limit is three times that start,
-        # which leaves room for 10,000. At rest it takes less than 2 mCPU, and a start 1, 4 and 13 CPU seconds: the
-        # request is for the start, and there is no limit, since throttling would make probes fail under load.
+        # Measured in a Pod (tests/node/measure.py) with no, 1,000 and 5,000 objects: 45, 52 and 75 MB at rest, and 44,
+        # 65 and 84 MB at most, at a start; the ECB's whole history takes 30 MB more while it is read. The request
+        # covers a start with 5,000; the limit is over three times that, with the history, and room for 20,000. At rest
+        # it takes less than 1 mCPU, and a start 0.4, 1.3 and 5.3 CPU seconds: the request is for the start, and there
+        # is no limit, since throttling would make probes fail under load.
         resources=ResourceRequirementsArgs(requests={"cpu": "50m", "memory": "96Mi"}, limits={"memory": "384Mi"}),
         security_context=SecurityContextArgs(
             allow_privilege_escalation=False,
             read_only_root_filesystem=True,
             capabilities=CapabilitiesArgs(drop=["ALL"]),
         ),
+        # `kubectl describe pod` shows the last lines of a process that failed: what settings it refused, for example.
+        termination_message_policy="FallbackToLogsOnError",
         volume_mounts=[ca] if args.egress.ca_bundle else None,
     )

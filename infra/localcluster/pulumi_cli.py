@@ -1,11 +1,13 @@
 """Drives the stack with the Pulumi CLI, where that is on PATH, with its state in a directory of the cluster's own."""
 
+import fcntl
 import os
 import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -62,16 +64,17 @@ class PulumiStack:
     def _select(self, overrides: Mapping[str, object]) -> None:
         """Make the stack where it is new, and write its values: the CLI saves what it is told to the file it reads."""
         (self._directory / "state").mkdir(parents=True, exist_ok=True)
-        committed = self._stack_file.read_text(encoding="utf-8")
+        with _only_one():
+            committed = self._stack_file.read_text(encoding="utf-8")
+            try:
+                self._call("stack", "select", "--create", self._stack)
+                made = yaml.safe_load(self._stack_file.read_text(encoding="utf-8"))
+            finally:
+                # A new stack's salt goes into the committed file; it is of this directory's state alone.
+                self._stack_file.write_text(committed, encoding="utf-8")
         config = yaml.safe_load(committed)
         if self._config_file.exists():
             config[_SALT] = yaml.safe_load(self._config_file.read_text(encoding="utf-8")).get(_SALT)
-        try:
-            self._call("stack", "select", "--create", self._stack)
-            made = yaml.safe_load(self._stack_file.read_text(encoding="utf-8"))
-        finally:
-            # A new stack's salt goes into the committed file; it is of this directory's state alone.
-            self._stack_file.write_text(committed, encoding="utf-8")
         config[_SALT] = made.get(_SALT) or config.get(_SALT)
         config["config"] |= {f"{PROJECT}:{key}": value for key, value in overrides.items()}
         kept = {key: value for key, value in config.items() if value is not None}
@@ -101,6 +104,17 @@ class PulumiStack:
                 f"stack is locked, and no pulumi is at work any more: `{unlock} cancel --yes --stack {self._stack}`. "
                 "`up --without-pulumi` applies the same objects without the CLI."
             )
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Keep others from the stack files while they are not as they were committed."""
+    directory = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def _wait_out(command: list[str], environment: Mapping[str, str]) -> int:

@@ -1,10 +1,13 @@
 """`/healthz`, `/readyz` and `/metrics` over plain HTTP, on the event loop that they speak for."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
+
+logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -21,7 +24,7 @@ async def serving(
     Args:
         host: The address to listen on.
         port: The port, or 0 for a free one.
-        problems: What has stalled; anything makes `/healthz` answer 500 with it.
+        problems: What has stalled; anything makes `/healthz` answer 500 with it, and is logged.
         ready: Whether `/readyz` answers 200 rather than 503.
         metrics: The text of `/metrics`.
 
@@ -31,6 +34,9 @@ async def serving(
 
     async def healthz(_: web.Request) -> web.Response:
         found = problems()
+        if found:
+            # The kubelet's event names the answer's code alone.
+            logger.error("the liveness probe is failed, since this has stalled: %s", "; ".join(found))
         return web.Response(text="\n".join(found) or "ok", status=500 if found else 200)
 
     async def readyz(_: web.Request) -> web.Response:

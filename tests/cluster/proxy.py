@@ -1,4 +1,4 @@
-"""A TCP proxy before the API server that can lose bytes: plain HTTP on this side, so that it sees what is a watch."""
+"""A TCP proxy before the API server that can lose bytes. It ends TLS itself, so that it sees what is a watch."""
 
 import asyncio
 import ssl
@@ -19,14 +19,18 @@ class Proxy:
 
     Args:
         server: The API server's address.
+        host: The address to listen on.
+        tls: The certificate for it; without one it takes plain HTTP.
 
     Attributes:
         url: Its own address.
+        port: Its port.
         opened: Watches that were opened through it.
     """
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self._upstream = urlsplit(server)
+        self._host, self._own_tls = host, tls
         self._tls = ssl.create_default_context()
         self._tls.check_hostname, self._tls.verify_mode = False, ssl.CERT_NONE
         self._loop = asyncio.new_event_loop()
@@ -35,9 +39,11 @@ class Proxy:
         """The path of the watch that each carries, if it does."""
         self._swallowed: set[asyncio.Task[Any]] = set()
         self._swallowing: bytes | None = None
+        self._silent = False
         self._refusing = False
         self.opened = 0
         self.url = ""
+        self.port = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -58,6 +64,10 @@ class Proxy:
         """Lose every further byte of the watches with this in their path, of those that are open and that will be."""
         self._swallowing = of.encode()
 
+    def silence(self) -> None:
+        """Lose every further byte of all connections, also of those that will be: they are taken, and none answers."""
+        self._silent = True
+
     def cut(self) -> None:
         """End all connections, and refuse new ones until `heal`."""
         self._refusing = True
@@ -66,7 +76,7 @@ class Proxy:
     def heal(self) -> None:
         """Be well again; connections that lost bytes are ended."""
         self._run(self._end_connections())
-        self._swallowing, self._refusing = None, False
+        self._swallowing, self._silent, self._refusing = None, False, False
 
     def kubeconfig(self, original: Path, path: Path) -> Path:
         """Write a kubeconfig with the credentials of another one that leads through the proxy."""
@@ -82,8 +92,9 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(done(), self._loop).result(30.0)
 
     async def _listen(self) -> str:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._accept, self._host, 0, ssl=self._own_tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return f"{'https' if self._own_tls else 'http'}://{self._host}:{self.port}"
 
     async def _close(self) -> None:
         self._server.close()
@@ -132,7 +143,7 @@ class Proxy:
             if requests and _WATCH in data:
                 self._connections[task] = data.split(b"?")[0]
                 self.opened += 1
-            if task in self._swallowed or self._is_swallowed(self._connections[task]):
+            if self._silent or task in self._swallowed or self._is_swallowed(self._connections[task]):
                 continue
             sink.write(data)
             await sink.drain()

@@ -2,7 +2,7 @@
 
 import copy
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -181,17 +181,37 @@ def test_the_operator_brings_its_crd_where_it_is_told_to(empty: ControlPlane, ad
         eventually(lambda: admin.get(kind) is None, "the CRD is gone")
 
 
-@pytest.mark.skipif(find_pulumi() is None, reason="the Pulumi CLI is not on PATH; install it to run this test")
+NEEDS_PULUMI = pytest.mark.skipif(
+    find_pulumi() is None, reason="the Pulumi CLI is not on PATH; install it to run this test"
+)
+
+
+@NEEDS_PULUMI
 def test_pulumi_brings_the_stack_up_and_takes_it_down(empty: ControlPlane, admin: Client, tmp_path: Path) -> None:
-    """`up`, a second `up` without a change, `destroy`, with the real CLI and the real Kubernetes provider."""
-    before = everything(admin)
-    stack = PulumiStack(str(find_pulumi()), tmp_path, "local")
-    overrides = {"kubeconfig": str(empty.kubeconfig)}
+    """The real CLI and the real Kubernetes provider; there is no node whose Pod they could wait for."""
+
+    def look() -> None:
+        assert len(admin.items(API_VERSION, KIND)) == 4
+
+    up_and_down(admin, tmp_path, {"kubeconfig": str(empty.kubeconfig)}, look)
+
+
+def up_and_down(client: Client, directory: Path, overrides: Mapping[str, object], look: Callable[[], None]) -> None:
+    """`pulumi up`, a look at what came of it, a second `up` without a change, `destroy`: nothing is left.
+
+    Args:
+        client: The cluster's administrator.
+        directory: Where the CLI keeps its state.
+        overrides: Values in place of those of the stack file `local`.
+        look: Called when the first `up` has ended.
+    """
+    before = everything(client)
+    stack = PulumiStack(str(find_pulumi()), directory, "local")
     stack.up(overrides)
-    assert len(admin.items(API_VERSION, KIND)) == 4
+    look()
     stack.up(overrides, "--expect-no-changes")
     stack.destroy()
-    assert_as_before(admin, before, within_s=120.0)
+    assert_as_before(client, before, within_s=120.0)
 
 
 def pod_of(recording: Recording) -> dict[str, Any]:

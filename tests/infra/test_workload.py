@@ -35,6 +35,7 @@ def test_the_pod_asks_for_no_more_than_it_needs(recording: Recording) -> None:
     }
     assert operator["resources"] == {"limits": {"memory": "384Mi"}, "requests": {"cpu": "50m", "memory": "96Mi"}}
     assert {name for name in operator if name.endswith("Probe")} == {"livenessProbe", "readinessProbe", "startupProbe"}
+    assert operator["terminationMessagePolicy"] == "FallbackToLogsOnError"
 
 
 def test_metrics_have_a_service(recording: Recording) -> None:

@@ -20,11 +20,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.node.cgroups import hierarchies, is_unified
+
 from exchangerates_infra.project import ROOT
 from localcluster.errors import LocalClusterError
 from localcluster.processes import wait_until
 
 PREFIX: Final = "exchange-rate-node-"
+FRONT: Final = "front"
+"""The cgroup of the first process and its programs, in version 2."""
 READY_WITHIN_S: Final = 600.0
 """A base image is made in it the first time."""
 _CLONE_NEWNET: Final = 0x40000000
@@ -46,6 +50,7 @@ class Enclosure:
 
     def __init__(self, *, network: bool) -> None:
         self._network = network
+        self._machine = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         with _one_at_a_time():
             self.directory = Path(tempfile.mkdtemp(prefix=PREFIX))
             self._lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -60,13 +65,16 @@ class Enclosure:
             LocalClusterError: It does not become ready; its last lines are in the text.
         """
         groups = [_make_cgroup(hierarchy, self.directory.name) for hierarchy in hierarchies()]
-        spaces = ["--mount", "--pid", "--cgroup", "--ipc", "--uts", *(["--net"] if self._network else [])]
+        root = [*_enter(groups), "unshare", "--cgroup"]
+        # Below the root of its own cgroups: in version 2 a group with groups below it may have no process itself.
+        front = _enter([group / FRONT for group in groups]) if is_unified() else []
+        spaces = ["--mount", "--pid", "--ipc", "--uts", *(["--net"] if self._network else [])]
         unshare = ["unshare", *spaces, "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
         python = [sys.executable, "-m", f"tests.node.{module}", str(self.directory), *arguments]
         source_roots = (ROOT, ROOT / "infra", ROOT / "operator")
         with self.log.open("wb") as log:
             self._first = subprocess.Popen(
-                ["sh", "-c", _ENTER, "enclosure", *map(str, groups), "--", *unshare, *python],
+                [*root, *front, *unshare, *python],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, source_roots))},
                 stdin=subprocess.PIPE,
@@ -90,20 +98,20 @@ class Enclosure:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Put this thread, and those that it starts, into the enclosure's network."""
-        with (
-            Path("/proc/thread-self/ns/net").open("rb") as before,
-            Path(f"/proc/{self.pid}/ns/net").open("rb") as there,
-        ):
-            _enter_network(there.fileno())
-            try:
-                yield
-            finally:
-                _enter_network(before.fileno())
+        """Put this thread, and what it starts, into the enclosure's network."""
+        with Path(f"/proc/{self.pid}/ns/net").open("rb") as there, _in_network(there.fileno()):
+            yield
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Put this thread, and what it starts, back into the machine's network."""
+        with _in_network(self._machine):
+            yield
 
     def cgroups(self, controller: str) -> Path:
         """Give its directory in a controller's hierarchy."""
-        return next(hierarchy / self.directory.name for hierarchy in hierarchies() if hierarchy.name == controller)
+        found = [hierarchy for hierarchy in hierarchies() if is_unified() or hierarchy.name == controller]
+        return found[0] / self.directory.name
 
     def stop(self) -> None:
         """End everything in it and remove it."""
@@ -115,6 +123,7 @@ class Enclosure:
                 self._first.kill()
                 self._first.wait()
         os.close(self._lock)
+        os.close(self._machine)
         _remove(self.directory.name)
 
 
@@ -129,12 +138,6 @@ def sweep() -> list[str]:
                 _remove(name)
                 swept.append(name)
     return swept
-
-
-def hierarchies() -> list[Path]:
-    """Give the machine's cgroup hierarchies of version 1."""
-    lines = (line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines())
-    return [Path(line[1]) for line in lines if line[2] == "cgroup"]
 
 
 @contextmanager
@@ -155,9 +158,17 @@ def _in_use(name: str) -> bool:
     return False
 
 
+def _enter(groups: list[Path]) -> list[str]:
+    """Begin a command that goes on in these cgroups."""
+    return ["sh", "-c", _ENTER, "enclosure", *map(str, groups), "--"]
+
+
 def _make_cgroup(hierarchy: Path, name: str) -> Path:
     directory = hierarchy / name
     directory.mkdir()
+    if is_unified():
+        (directory / FRONT).mkdir()
+        return directory
     # A cpuset starts empty and takes no process before it has processors and memory.
     for file in ("cpuset.cpus", "cpuset.mems"):
         if (directory / file).exists():
@@ -190,6 +201,16 @@ def _remove_cgroup(directory: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EBUSY, errno.ENODEV}:
             raise
+
+
+@contextmanager
+def _in_network(namespace: int) -> Iterator[None]:
+    with Path("/proc/thread-self/ns/net").open("rb") as before:
+        _enter_network(namespace)
+        try:
+            yield
+        finally:
+            _enter_network(before.fileno())
 
 
 def _enter_network(namespace: int) -> None:

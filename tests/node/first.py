@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.node import cgroups
+
 from localcluster.processes import Process, wait_until
 
 STARTED_WITHIN_S: Final = 90.0
@@ -31,17 +33,27 @@ def settle(directory: Path, *, network: bool) -> None:
     run("mount", "--make-rshared", "/")
     if network:
         run("mount", "-t", "sysfs", "sysfs", "/sys")
-    controllers = [line.split(":")[1] for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()]
-    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
-    for controller in filter(None, controllers):
-        place = Path("/sys/fs/cgroup") / controller.removeprefix("name=")
-        place.mkdir()
-        options = f"none,{controller}" if controller.startswith("name=") else controller
-        run("mount", "-t", "cgroup", "-o", options, "cgroup", place)
+    _mount_cgroups()
     for kept in _OWN:
         own = directory / kept.strip("/").replace("/", "-")
         own.mkdir()
         run("mount", "--bind", own, kept)
+
+
+def _mount_cgroups() -> None:
+    """Show the enclosure's own cgroups only, where programs look for them, in the machine's version."""
+    controllers = [line.split(":")[1] for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()]
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", cgroups.ROOT)
+    if not any(controllers):
+        run("mount", "-t", "cgroup2", "cgroup2", cgroups.ROOT)
+        enabled = " ".join(f"+{controller}" for controller in cgroups.CONTROLLERS)
+        (cgroups.ROOT / "cgroup.subtree_control").write_text(enabled, encoding="utf-8")
+        return
+    for controller in filter(None, controllers):
+        place = cgroups.ROOT / controller.removeprefix("name=")
+        place.mkdir()
+        options = f"none,{controller}" if controller.startswith("name=") else controller
+        run("mount", "-t", "cgroup", "-o", options, "cgroup", place)
 
 
 def start(

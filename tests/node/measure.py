@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from tests.node.cgroups import is_unified
 from tests.node.conftest import Stack
 from tests.node.images import Images
 from tests.node.node import Node, pod_reference
@@ -45,18 +46,22 @@ class Meter:
 
     def __init__(self, node: Node, pod: dict[str, Any]) -> None:
         self._memory = node.cgroup(pod, "memory") / "memory.stat"
-        self._cpu = node.cgroup(pod, "cpuacct") / "cpuacct.usage"
+        self._anonymous = "anon" if is_unified() else "total_rss"
+        self._cpu = (
+            node.cgroup(pod, "cpu") / "cpu.stat" if is_unified() else node.cgroup(pod, "cpuacct") / "cpuacct.usage"
+        )
         self.most = 0.0
 
     def memory(self) -> float:
         """Read the memory."""
-        values = dict(line.split() for line in self._memory.read_text().splitlines())
-        now = int(values["total_rss"]) / 1e6
+        now = int(_values(self._memory)[self._anonymous]) / 1e6
         self.most = max(self.most, now)
         return now
 
     def cpu(self) -> float:
         """Read the CPU time."""
+        if is_unified():
+            return int(_values(self._cpu)["usage_usec"]) / 1e6
         return int(self._cpu.read_text()) / 1e9
 
     @contextmanager
@@ -75,6 +80,10 @@ class Meter:
         finally:
             done.set()
             thread.join()
+
+
+def _values(file: Path) -> dict[str, str]:
+    return dict(line.split() for line in file.read_text().splitlines())
 
 
 def published(stack: Stack) -> int:

@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import requests
+import yaml
+from tests.cluster.proxy import Proxy
+from tests.node.cgroups import is_unified
+from tests.node.door import Door
 from tests.node.enclosure import Enclosure
 from tests.node.images import STORAGE, Images
+from tests.node.node_main import API_SERVER
 
 from localcluster.client import Client, Reference
 from localcluster.processes import wait_until
@@ -22,9 +27,11 @@ WITHIN_S: Final = 150.0
 """A node takes its time, and more on a machine with two cores that does something else besides."""
 
 
-def eventually(reached: Callable[[], object], what: str, diagnosis: Callable[[], str] = str) -> None:
+def eventually(
+    reached: Callable[[], object], what: str, diagnosis: Callable[[], str] = str, within_s: float = WITHIN_S
+) -> None:
     """Poll until something holds; where it does not come to that, say what there is instead."""
-    assert wait_until(reached, WITHIN_S, poll_s=0.2), f"not within {WITHIN_S:.0f} s: {what}\n{diagnosis()}"
+    assert wait_until(reached, within_s, poll_s=0.2), f"not within {within_s:.0f} s: {what}\n{diagnosis()}"
 
 
 class Node:
@@ -59,6 +66,23 @@ class Node:
         with self._enclosure.inside():
             yield
 
+    @contextmanager
+    def outside(self, kubeconfig: Path) -> Iterator[Client]:
+        """Put this thread, and what it starts, into the machine's network, from which a port leads to the API server.
+
+        Args:
+            kubeconfig: Where an administrator's kubeconfig for that port is written.
+        """
+        with contextlib.ExitStack() as until_the_end:
+            until_the_end.enter_context(self._enclosure.outside())
+            door = Door(API_SERVER)
+            with self._enclosure.inside():
+                until_the_end.enter_context(door)
+            config = yaml.safe_load((self.directory / "control-plane" / "kubeconfig").read_text(encoding="utf-8"))
+            config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{door.port}"
+            kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
+            yield until_the_end.enter_context(Client(kubeconfig))
+
     def pids(self, pod: dict[str, Any]) -> list[int]:
         """Give the processes of a Pod's first container, as this machine counts them, the oldest first."""
         return sorted(int(pid) for pid in (self.cgroup(pod, "pids") / "cgroup.procs").read_text().split())
@@ -70,9 +94,14 @@ class Node:
         (found,) = [path for path in self._enclosure.cgroups(controller).rglob(identity) if path.is_dir()]
         return Path(found)
 
-    def log(self, namespace: str, pod: str) -> str:
-        """Read a Pod's log, as `kubectl logs` does."""
-        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+    def memory_limit(self, pod: dict[str, Any]) -> int:
+        """Give the limit that the kernel holds a Pod's first container to, in bytes."""
+        file = "memory.max" if is_unified() else "memory.limit_in_bytes"
+        return int((self.cgroup(pod, "memory") / file).read_text())
+
+    def log(self, namespace: str, pod: str, *, previous: bool = False) -> str:
+        """Read a Pod's log, as `kubectl logs` does, or as `kubectl logs --previous` does."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?previous={str(previous).lower()}"
         with self._session() as session:
             return session.get(f"{self.client.server}{path}", timeout=30.0).text
 
@@ -84,6 +113,12 @@ class Node:
             told += [f"{name}: {json.dumps(pod['status'])}", self.log(namespace, name)[-2000:]]
         told += [f"{event['reason']}: {event['message']}" for event in self.client.items("v1", "Event", namespace)]
         return "\n".join(told)
+
+    def proxy(self) -> Proxy:
+        """Give a proxy before the API server, with its address and its certificate, on a port of its own."""
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(self._pki / "serving.crt", self._pki / "serving.key")
+        return Proxy(self.client.server, API_SERVER[0], tls)
 
     def watch(self, path: str) -> "Watch":
         """Begin to watch a collection."""
@@ -120,7 +155,8 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
+        # Not by the TLS socket, which forgets its keys first: the reader would read on what is still encrypted.
+        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         self._reader.join()
         self._answer.close()
         self._socket.close()

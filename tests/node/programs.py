@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tests.node import cgroups
+
 from localcluster.binaries import FLAGS, VERSION
 from localcluster.builds import Build, Program, Report
 
@@ -54,17 +56,12 @@ def what_is_missing() -> str:
         return f"a node needs Linux, and this is {sys.platform}"
     if os.geteuid() != 0:
         return "a node needs root: run the tests as root, or leave tests/node to CI"
-    if not has_memory_cgroups():
-        return "a node needs cgroups of version 1 here, with the memory controller in /sys/fs/cgroup/memory"
+    if cgroups_miss := cgroups.what_is_missing():
+        return f"a node needs cgroups with their controllers: {cgroups_miss}"
     missing = missing_packages()
     if missing:
         return f"a node needs Debian's packages: apt-get install --no-install-recommends {' '.join(missing)}"
     return ""
-
-
-def has_memory_cgroups() -> bool:
-    """Tell whether the machine's cgroups are of the version that the enclosure knows."""
-    return " /sys/fs/cgroup/memory cgroup " in Path("/proc/mounts").read_text(encoding="utf-8")
 
 
 def missing_packages() -> list[str]:

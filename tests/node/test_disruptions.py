@@ -1,4 +1,4 @@
-"""What happens to a Pod: killed, starved, evicted, stalled, replaced. It comes back by itself and nothing is lost."""
+"""What happens to a Pod: killed, starved, evicted, replaced. It comes back by itself and nothing is lost."""
 
 import os
 import signal
@@ -97,8 +97,8 @@ def test_it_ends_by_itself_when_told_to(stack: Stack, inside: Node, kept: Rates)
 def test_out_of_memory_is_survived(stack: Stack, inside: Node, made_meanwhile: Callable[[], None]) -> None:
     """The kernel kills the process at the container's limit, and a user sees that it was the memory."""
     pod = stack.wait_available()
-    group = inside.cgroup(pod, "memory")
-    limit = int((group / "memory.limit_in_bytes").read_text())
+    group, limit = inside.cgroup(pod, "memory"), inside.memory_limit(pod)
+    assert limit < 2**30, "so much is not to be filled on this machine"
     fill = Path("/dev/shm") / f"exchange-rate-node-{os.getpid()}"  # noqa: S108 - memory that cannot be swapped out
     script = 'echo $$ >"$1/cgroup.procs" && exec dd if=/dev/zero of="$2" bs=1M count="$3" status=none'
     try:
@@ -149,18 +149,3 @@ def most_at_once(events: list[tuple[str, dict[str, Any]]]) -> int:
         there = there - {name} if kind == "DELETED" or ended else there | {name}
         most = max(most, len(there))
     return most
-
-
-def test_a_stalled_operator_is_restarted(stack: Stack, inside: Node, made_meanwhile: Callable[[], None]) -> None:
-    """A process that lives and does nothing: its liveness probe fails, and the node restarts it."""
-    pod = stack.wait_available()
-    (pid,) = inside.pids(pod)
-    os.kill(pid, signal.SIGSTOP)
-    made_meanwhile()
-    restarted(stack, pod["metadata"]["name"], restarts(pod) + 1)
-    told = {
-        event["message"]
-        for event in stack.client.items("v1", "Event", OPERATOR)
-        if event["involvedObject"]["name"] == pod["metadata"]["name"]
-    }
-    assert any("failed liveness probe, will be restarted" in message for message in told), told

@@ -8,22 +8,27 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.node.enclosure import Enclosure, hierarchies, sweep
+from tests.node.builder_main import answers
+from tests.node.cgroups import hierarchies
+from tests.node.door import Door
+from tests.node.enclosure import Enclosure, sweep
 from tests.node.node import eventually
 
 from exchangerates_infra.project import ROOT
+from localcluster.rateserver import RateServer
 
 KINDS = ("mnt", "net", "pid", "cgroup", "ipc", "uts")
 
 
-def namespaces() -> set[str]:
-    """Name the namespaces of all processes."""
+def namespaces(processes: str = "[0-9]*") -> set[str]:
+    """Name the namespaces of all processes, or of some."""
     found = set()
     for kind in KINDS:
-        for link in Path("/proc").glob(f"[0-9]*/ns/{kind}"):
+        for link in Path("/proc").glob(f"{processes}/ns/{kind}"):
             try:
                 found.add(str(link.readlink()))
             except OSError:
@@ -79,16 +84,17 @@ def killed() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def test_nothing_stays_of_a_stopped_one() -> None:
     """No process, namespace, network interface, mount, cgroup or file."""
-    before, mounts = namespaces(), Path("/proc/self/mountinfo").read_text()
+    mounts = Path("/proc/self/mountinfo").read_text()
     enclosure = Enclosure(network=True)
     enclosure.start("trial_main")
     name = enclosure.directory.name
     assert len(places(name)) == 1 + len(hierarchies())
     assert len(processes(name)) >= 3
-    assert namespaces() != before
+    own = {space for pid in processes(name) for space in namespaces(str(pid))} - namespaces("self")
+    assert {space.partition(":")[0] for space in own} == set(KINDS)
     enclosure.stop()
     assert places(name) == []
-    eventually(lambda: not namespaces() - before, "the namespaces are gone", lambda: str(namespaces() - before))
+    eventually(lambda: not own & namespaces(), "the namespaces are gone", lambda: str(own & namespaces()))
     assert Path("/proc/self/mountinfo").read_text() == mounts
 
 
@@ -121,9 +127,29 @@ def test_its_network_is_its_own() -> None:
         with enclosure.inside():
             there = Path("/proc/thread-self/ns/net").readlink()
             interfaces = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
+            with enclosure.outside():
+                assert Path("/proc/thread-self/ns/net").readlink() == here
+            assert Path("/proc/thread-self/ns/net").readlink() == there
         assert there != here
         assert Path("/proc/thread-self/ns/net").readlink() == here
         assert "trial" in interfaces
         assert not Path("/sys/class/net/trial").exists()
     finally:
         enclosure.stop()
+
+
+def test_a_door_leads_into_its_network() -> None:
+    """From a port of the machine to a server that is in the enclosure's network alone."""
+    enclosure = Enclosure(network=True)
+    with ExitStack() as until_the_end:
+        until_the_end.callback(enclosure.stop)
+        enclosure.start("trial_main")
+        with enclosure.inside():
+            server = until_the_end.enter_context(RateServer())
+        port = int(server.server_address[1])
+        door = Door(("127.0.0.1", port))
+        with enclosure.inside():
+            until_the_end.enter_context(door)
+        path = "ecb/stats/eurofxref/eurofxref-daily.xml"
+        assert not answers(f"http://127.0.0.1:{port}/{path}")
+        assert answers(f"http://127.0.0.1:{door.port}/{path}")

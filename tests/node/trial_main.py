@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from tests.node.cgroups import ROOT, is_unified
 from tests.node.first import run, serve, settle, start
 
 
@@ -11,7 +12,8 @@ def main(directory: Path) -> None:
     settle(directory, network=True)
     run("mount", "-t", "tmpfs", "trial", "/var/lib")
     run("ip", "link", "add", "trial", "type", "bridge")
-    group = Path("/sys/fs/cgroup/memory/trial")
+    run("ip", "link", "set", "lo", "up")
+    group = ROOT / "trial" if is_unified() else ROOT / "memory" / "trial"
     group.mkdir()
     start(directory, "in-a-cgroup", ["sh", "-c", f"echo $$ >{group}/cgroup.procs; exec sleep 3600"])
     start(directory, "deaf", ["sh", "-c", "trap '' TERM HUP INT; while :; do sleep 3600; done"])

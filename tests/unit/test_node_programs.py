@@ -2,20 +2,23 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from tests.node import programs
+from tests.node import cgroups, programs
 
 from exchangerates_infra.project import ROOT
 from localcluster.rateserver import RateServer
 
 
 @pytest.fixture(autouse=True)
-def able(monkeypatch: pytest.MonkeyPatch) -> None:
+def able(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine on which there can be a node."""
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(programs, "has_memory_cgroups", lambda: True)
+    (tmp_path / "cgroup.controllers").touch()
+    (tmp_path / "cgroup.subtree_control").write_text("cpuset cpu io memory pids\n")
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
     monkeypatch.setattr("shutil.which", lambda program, path: f"{path}/{program}")
 
 
@@ -37,10 +40,16 @@ def test_a_user_without_rights(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a node needs root" in programs.what_is_missing()
 
 
-def test_cgroups_of_the_other_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The enclosure knows version 1 only, and says so."""
-    monkeypatch.setattr(programs, "has_memory_cgroups", lambda: False)
-    assert "cgroups of version 1" in programs.what_is_missing()
+def test_cgroups_without_their_controllers(tmp_path: Path) -> None:
+    """In either version; it is said what to do."""
+    (tmp_path / "cgroup.subtree_control").write_text("cpuset cpu\n")
+    assert f"echo +memory +pids > {tmp_path}/cgroup.subtree_control" in programs.what_is_missing()
+    (tmp_path / "cgroup.controllers").unlink()
+    for controller in ("cpu", "pids"):
+        (tmp_path / controller).mkdir()
+    assert f"controllers: memory in {tmp_path}" in programs.what_is_missing()
+    (tmp_path / "memory").mkdir()
+    assert programs.what_is_missing() == ""
 
 
 def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,18 @@ except KeyboardInterrupt:
 """
 
 
+LOCK = """#!{python}
+import fcntl, os, pathlib, sys
+try:
+    fcntl.flock(os.open(sys.argv[2], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    found = "free"
+except BlockingIOError:
+    found = "locked"
+with (pathlib.Path(__file__).parent / "found").open("a") as log:
+    log.write(f"{sys.argv[4]} {found}\\n")
+"""
+
+
 def install(directory: Path, script: str) -> str:
     """Put a CLI there; give its path."""
     cli = directory / "pulumi"
@@ -73,3 +85,9 @@ def test_a_failure_tells_how_a_lock_is_removed_and_how_to_do_without(tmp_path: P
     assert f"{backend} cancel --yes --stack local" in str(caught.value)
     assert "up --without-pulumi" in str(caught.value)
     assert (ROOT / "Pulumi.local.yaml").read_text() == before
+
+
+def test_two_at_once_keep_apart_while_the_committed_stack_file_is_changed(tmp_path: Path) -> None:
+    """The CLI puts a new stack's salt there, and it is taken out again; another one would take it for committed."""
+    PulumiStack(install(tmp_path, LOCK), tmp_path / "state", "local").up({})
+    assert (tmp_path / "found").read_text().splitlines() == ["stack locked", "up free"]
