@@ -39,13 +39,14 @@ def cold_starts(sizes: list[int], repeats: int) -> dict[tuple[str, int], list[Co
 def main() -> None:
     """Measure, and write what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--sizes", default="1000,5000,10000", help="numbers of objects, comma-separated")
+    parser.add_argument("--sizes", default="1000,5000,10000", help="numbers of objects of the cold starts")
     parser.add_argument("--repeats", type=int, default=3, help="measurements of each contender at each size")
+    parser.add_argument("--size", type=int, default=10000, help="number of objects of what follows")
     parser.add_argument("--idle-s", type=float, default=600.0, help="seconds of quiet")
     parser.add_argument("--write", action="store_true", help="write docs/speed.md's tables and docs/speed.svg")
     arguments = parser.parse_args()
     sizes = [int(size) for size in arguments.sizes.split(",")]
-    most = max(sizes)
+    size = arguments.size
     costs = cold_starts(sizes, arguments.repeats)
     found: list[tuple[str, str]] = []
 
@@ -56,18 +57,19 @@ def main() -> None:
     resident_mb, start_s = scenarios.nothing()
     note("no objects", f"{resident_mb:.0f} MB resident, {start_s:.2f} CPU s for the start")
     note("process start to the first Ready", report.spread(scenarios.first_ready(), "s"))
-    for size in sizes:
-        note(f"restart over {size} published objects", report.work(scenarios.restart(size), "until all is listed"))
-        note(f"refresh of {size}, every rate unchanged", report.work(scenarios.refresh(size, changed=False)))
-        changed, floor = scenarios.refresh(size, changed=True), scenarios.floor_update(size)
-        note(f"refresh of {size}, every rate changed", report.work(changed))
-        note(f"the floor of that, {size}", f"{report.work(floor)}; operator/floor {changed.wall_s / floor.wall_s:.2f}")
-    note(f"{scenarios.BURST} new objects while {most} are refreshed", report.latencies(scenarios.burst(most)))
-    note(f"one change, {most} quiet objects", report.latencies(scenarios.reaction(most)))
-    note(f"deletion of {sizes[0]}", report.work(scenarios.deletion(sizes[0]), "until the last ConfigMap is collected"))
-    idle = scenarios.idle(most, arguments.idle_s)
+    note(f"restart over {size} published objects", report.work(scenarios.restart(size), "until all is listed"))
+    note(f"refresh of {size}, every rate unchanged", report.work(scenarios.refresh(size, changed=False)))
+    changed, floor = scenarios.refresh(size, changed=True), scenarios.floor_update(size)
+    note(f"refresh of {size}, every rate changed", report.work(changed))
     note(
-        f"{arguments.idle_s:.0f} s of quiet with {most} objects",
+        "the floor of that", f"{report.work(floor)}; the operator takes {changed.wall_s / floor.wall_s:.2f} times that"
+    )
+    note(f"{scenarios.BURST} new objects while {size} are refreshed", report.latencies(scenarios.burst(size)))
+    note(f"one change, {size} quiet objects", report.latencies(scenarios.reaction(size)))
+    note(f"deletion of {sizes[0]}", report.work(scenarios.deletion(sizes[0]), "until the last ConfigMap is collected"))
+    idle = scenarios.idle(size, arguments.idle_s)
+    note(
+        f"{arguments.idle_s:.0f} s of quiet with {size} objects",
         f"{100 * idle.cpu_s / idle.wall_s:.2f} % of a core, {idle.peak_mb:.0f} MB resident, "
         f"{sum(idle.verbs.values())} requests, {idle.writes} of them writes",
     )
