@@ -138,6 +138,8 @@ def second_word(
     if any(move(old, new) > limit for new, old in zip(other, published.quotes, strict=True)):
         return approved(published, now) if _confirmed(held, other, published, limit) else published
     decided = decide(spec, published, other, now)
+    if any(kept.date < new.date for kept, new in zip(held.quotes, decided.quotes, strict=True)):
+        return replace(decided, held=None)  # approved, it would take a rate back to an older day
     return replace(decided, held=replace(held, approval=_approval(decided, held.quotes, limit) or held.approval))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exchangerates import memory, status
 from exchangerates.observed import ExchangeRate, ObjectKey
-from exchangerates.publication import Held, Publication, approved, decide, move
+from exchangerates.publication import Held, Publication, approved, decide, move, second_word
 from exchangerates.rates import Quote
 from exchangerates.spec import ExchangeRateSpec
 from exchangerates.target import Target
@@ -211,3 +211,16 @@ def test_whatever_comes_what_is_published_was_quoted_and_never_gets_older(
         assert memory.published(body, spec) == current
         again = ExchangeRate(key, "uid-1", 1, 1, deleting=False, spec={}, status=body)
         assert status.desired_published(again, spec, current, now + dt.timedelta(minutes=1))["rates"] == body["rates"]
+
+
+def test_what_is_held_of_an_older_day_than_another_provider_has_published_is_let_go() -> None:
+    """A set's rates can be of several days: approved, the held ones would take one of them back."""
+    spec = replace(SPEC, currencies=("USD", "GBP"), is_set=True, max_change=Decimal(5))
+    before = published(quote("1.10", DAY), quote("0.84", DAY, currency="GBP"))
+    spike = (quote("11.0", NEXT), quote("0.84", DAY, currency="GBP"))
+    ordinary = (quote("1.11", NEXT, "frankfurter"), quote("0.85", NEXT, "frankfurter", "GBP"))
+    held = decide(spec, before, spike, NOW)
+    assert held.held is not None
+    second = second_word(spec, held, ordinary, NOW)
+    assert second.quotes == ordinary
+    assert approved(second, NOW).quotes == ordinary
