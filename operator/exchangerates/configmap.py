@@ -17,6 +17,7 @@ from exchangerates.rates import Quote, parse_date
 from exchangerates.spec import ExchangeRateSpec
 from exchangerates.target import Target
 
+_MAX_TOLD_CHARS: Final = 100
 _ABOUT: Final = frozenset(Key) - {Key.RATE, Key.QUOTE}
 
 
@@ -58,8 +59,10 @@ def written_rate(data: Mapping[str, str]) -> str:
     """Say which rate a ConfigMap holds: its pair, day and provider; empty where it holds none."""
     if Key.QUOTE not in data or written_date(data) is None:
         return ""
-    codes = data.get(Key.CURRENCY) or data.get(Key.CURRENCIES, "").replace(",", ", ")
-    return f"{data.get(Key.BASE)} to {codes}, quoted by {data.get(Key.PROVIDER)} for {data[Key.DATE]}"
+    # Somebody else may have written anything there, of any length.
+    told = {key: value[:_MAX_TOLD_CHARS] for key, value in data.items() if key in _ABOUT}
+    codes = told.get(Key.CURRENCY) or told.get(Key.CURRENCIES, "").replace(",", ", ")
+    return f"{told.get(Key.BASE)} to {codes}, quoted by {told.get(Key.PROVIDER)} for {told[Key.DATE]}"
 
 
 def written_since(data: Mapping[str, str], spec: ExchangeRateSpec, quotes: tuple[Quote, ...]) -> str | None:

@@ -67,11 +67,12 @@ def from_kubeconfig(paths: list[Path]) -> Credentials:
         cluster, cluster_file = _named(files, "cluster", str(context["cluster"]))
         user, user_file = _named(files, "user", str(context["user"]))
         server = str(cluster["server"])
+        told = _exec_cluster(cluster, cluster_file) if user.get("exec") else {}
     except StopIteration:
         raise CredentialsError(
             f"kubeconfig {where} has no current context; set it by `kubectl config use-context`"
         ) from None
-    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise CredentialsError(
             f"kubeconfig {where} cannot be used: {type(error).__name__}: {error}; correct it, or name "
             "another in KUBECONFIG"
@@ -89,7 +90,7 @@ def from_kubeconfig(paths: list[Path]) -> Credentials:
     if user.get("tokenFile"):
         return Credentials(server, connection, TokenFile(user_file.parent / str(user["tokenFile"])))
     if user.get("exec"):
-        plugin = ExecPlugin(user["exec"], user_file.parent, _exec_cluster(cluster, cluster_file))
+        plugin = ExecPlugin(user["exec"], user_file.parent, told)
         return Credentials(server, connection, plugin, plugin)
     return Credentials(server, {**connection, "token": user.get("token")})
 

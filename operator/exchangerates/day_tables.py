@@ -61,18 +61,24 @@ class DayTables:
     _error: FetchError | None = None
     _failures: int = 0
     _next_call: float = -math.inf
+    _share: Budget | None = field(init=False, default=None)
+    """Half of the budget, spread over the day: the rest is left to the newest table."""
+
+    def __post_init__(self) -> None:
+        if self.budget is not None:
+            self._share = Budget(max(self.budget.limit // 2, 1))
 
     def wait_s(self) -> float:
         """Give the seconds until a failing provider may be called again."""
-        free_s = self._free_s(self.budget) if self.budget is not None else 0.0
-        return max(
-            max(self._next_call, self.pause.until + HEAD_START_S) - asyncio.get_running_loop().time(), free_s, 1.0
-        )
+        pause_s = max(self._next_call, self.pause.until + HEAD_START_S) - asyncio.get_running_loop().time()
+        return max(pause_s, self._free_s(), 1.0)
 
-    @staticmethod
-    def _free_s(budget: Budget) -> float:
+    def _free_s(self) -> float:
+        """Give the seconds until the budget has a call for a day; 0 for at once."""
+        if self.budget is None or self._share is None:
+            return 0.0
         now = asyncio.get_running_loop().time()
-        return budget.next_call(now, urgent=True) - now
+        return max(self.budget.next_call(now, urgent=True), self._share.next_call(now, urgent=False)) - now
 
     def table(self, day: dt.date) -> RateTable:
         """Give a day's table.
@@ -89,8 +95,8 @@ class DayTables:
             if self._error is not None and now < self._next_call:
                 raise self._error
             self.pause.check(now - HEAD_START_S)
-            if self.budget is not None and self._free_s(self.budget) > 0.0:
-                raise OutOfBudget(self._free_s(self.budget), self.budget.limit)
+            if self.budget is not None and self._free_s() > 0.0:
+                raise OutOfBudget(self._free_s(), self.budget.limit)
             self._under_way[day] = asyncio.create_task(self._call(day), name=f"fetch {self.name} for {day}")
         raise FetchUnderWay(self._under_way[day])
 
@@ -105,10 +111,10 @@ class DayTables:
                 began = loop.time()
                 if began < self.pause.until + HEAD_START_S or (self._error is not None and began < self._next_call):
                     return  # somebody else's call has failed meanwhile: who waits is told
-                if self.budget is not None:
-                    if self._free_s(self.budget) > 0.0:
-                        return
-                    self.budget.count(began)
+                if self._free_s() > 0.0:
+                    return
+                for budget in filter(None, (self.budget, self._share)):
+                    budget.count(began)
                 tables = await self._fetched([day, *(other for other in self._under_way if other != day)][:MAX_DAYS])
                 self._next_call = loop.time() + self._pause_s()
                 self.observer(self.name, loop.time() - began, tables.get(day))

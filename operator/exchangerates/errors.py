@@ -198,11 +198,12 @@ class ApiError(ExchangeRateError):
     def __init__(self, status: int, body: Mapping[str, Any]) -> None:
         super().__init__(f"HTTP {status}: {body.get('message') or body.get('reason') or 'no message'}")
         self.status = status
-        details = body.get("details") or {}
-        causes = details.get("causes") or ()
+        # Not only API servers answer: what a gateway puts there has any shape.
+        details = body.get("details")
+        found = details.get("causes") if isinstance(details, Mapping) else ()
+        causes = [cause for cause in found if isinstance(cause, Mapping)] if isinstance(found, list) else []
         self.causes = frozenset(str(cause.get("reason")) for cause in causes)
         self.fields = frozenset(str(cause.get("field")) for cause in causes)
-        self.retry_after_s: float | None = details.get("retryAfterSeconds")
 
 
 class ApiUnreachable(ApiError):

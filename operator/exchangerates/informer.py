@@ -50,6 +50,8 @@ class Informer:
     resync_interval_s: float
     listed: asyncio.Event = field(default_factory=asyncio.Event)
     _hearing: Hearing = field(default_factory=Hearing)
+    _lost: set[str] = field(default_factory=set)
+    """The uids of what was seen to go since the last list began: that list may still show it."""
     _began: float | None = None
     """When the pause before the last list began; None while nothing is listed."""
 
@@ -71,6 +73,7 @@ class Informer:
         """Take up an event of the ExchangeRates' watch; its type is None for what Kopf has listed."""
         seen = ExchangeRate.from_body(body)
         if event_type == "DELETED":
+            self._lost.add(seen.uid)
             news = self.agenda.lose_exchange_rate(seen.key, seen.uid)
         else:
             news = self.agenda.take_exchange_rate(seen)
@@ -81,6 +84,7 @@ class Informer:
         """Take up an event of the ConfigMaps' watch; a lost label comes as DELETED too."""
         seen = ConfigMap.from_body(body)
         if event_type == "DELETED":
+            self._lost.add(seen.uid)
             news = self.agenda.lose_config_map(seen.key, seen.uid)
         else:
             news = self.agenda.take_config_map(seen)
@@ -132,15 +136,16 @@ class Informer:
     async def _resync(self) -> None:
         """Take up what the lists show; what is known and in none of them, and was known before, is gone."""
         observed = self.agenda.observed
+        self._lost.clear()
         rates_before = {key: seen.uid for key, seen in observed.exchange_rates.items()}
         maps_before = {key: seen.uid for key, seen in observed.config_maps.items()}
         maps = [seen for namespace in self.namespaces async for seen in self.lister.list_config_maps(namespace)]
         rates = [seen for namespace in self.namespaces async for seen in self.lister.list_exchange_rates(namespace)]
         for listed_map in maps:
-            if self.agenda.take_config_map(listed_map):
+            if listed_map.uid not in self._lost and self.agenda.take_config_map(listed_map):
                 self._judge("ConfigMap", listed_map.key, None)
         for listed_rate in rates:
-            if self.agenda.take_exchange_rate(listed_rate):
+            if listed_rate.uid not in self._lost and self.agenda.take_exchange_rate(listed_rate):
                 self._judge(KIND, listed_rate.key, None)
         for key in rates_before.keys() - {seen.key for seen in rates}:
             if self.agenda.lose_exchange_rate(key, rates_before[key]):

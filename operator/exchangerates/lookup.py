@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from exchangerates import configmap, memory, status
-from exchangerates.api import Reason
+from exchangerates.api import Condition, Key, Reason
 from exchangerates.errors import FetchedBefore, InvalidSpec, ReconcileError, Suspended
 from exchangerates.observed import ExchangeRate
 from exchangerates.publication import Held, Publication, approved, decide, second_word
 from exchangerates.rate_tables import Fetched
-from exchangerates.rates import Quote
+from exchangerates.rates import TIME, Quote
 from exchangerates.spec import MAX_REFRESH_INTERVAL_S, ExchangeRateSpec
 
 
@@ -71,14 +71,16 @@ class Lookup:
         if self.spec.suspend:
             raise _suspended(self.spec)
         published = self._published()
-        if published is not None and not refresh:
+        behind = self._behind(published)
+        if published is not None and not (refresh or behind or self._unsupported()):
             return Found(published, 0.0)
         if self.spec.date is not None:
             return self._of_one_day(self.spec.date, published)
         if published is not None and published.held is not None and published.held.approval == self.owner.approval:
-            return Found(approved(published, self.now), 0.0)
+            since = configmap.written_since(self.written, self.spec, published.held.quotes)
+            return Found(approved(published, self.now, since), 0.0)
         try:
-            fetched = self._fetch(published)
+            fetched = self._fetch(published, behind=behind)
         except FetchedBefore as early:
             if published is None:
                 raise
@@ -115,7 +117,8 @@ class Lookup:
             )
         except (ReconcileError, FetchedBefore):
             return published
-        return second_word(self.spec, published, other.quotes, self.now)
+        since = configmap.written_since(self.written, self.spec, held.quotes)
+        return second_word(self.spec, published, other.quotes, self.now, since)
 
     def _of_one_day(self, date: dt.date, published: Publication | None) -> Found:
         """Give the rate of a day that is over: what is published once, nobody is asked for again."""
@@ -133,8 +136,18 @@ class Lookup:
             )
         return Found(published, MAX_REFRESH_INTERVAL_S)
 
-    def _fetch(self, published: Publication | None) -> Fetched:
-        urgent = published is None or published.age_s(self.now) > self.spec.max_age_s
+    def _behind(self, published: Publication | None) -> bool:
+        """Tell whether the ConfigMap holds something published later: the second of two writes was lost."""
+        written = self.written.get(Key.PUBLISHED_AT, "")
+        return published is not None and (published.since or "") < written <= self.now.strftime(TIME)
+
+    def _unsupported(self) -> bool:
+        """Tell whether the last look has found that nobody who may be asked quotes the pair."""
+        reason = status.condition(self.owner.remembered, Condition.READY).get("reason")
+        return reason in (Reason.CURRENCY_NOT_SUPPORTED, Reason.PROVIDER_NOT_ENABLED)
+
+    def _fetch(self, published: Publication | None, *, behind: bool) -> Fetched:
+        urgent = published is None or behind or published.age_s(self.now) > self.spec.max_age_s
         # Who asks by annotation takes the newest table that the provider allows, not one of the last interval.
         max_age_s = self.spec.refresh_interval_s if status.acknowledged(self.owner) else 0.0
         return self.rates.quote(self.spec, max_age_s, urgent=urgent)

@@ -117,15 +117,18 @@ def decide(
     return Publication(tuple(old if new == old else replace(new, since=since) for new, old in pairs))
 
 
-def approved(published: Publication, now: dt.datetime) -> Publication:
-    """Give what is published once what was held back is approved."""
-    if published.held is None:
+def approved(published: Publication, now: dt.datetime, since: str | None = None) -> Publication:
+    """Give what is published once what was held back is approved; `since` as for `decide`."""
+    held = published.held
+    if held is None:
         return published
-    return Publication(published.held.quotes).published_since(now.strftime(TIME))
+    if any(kept.date < old.date for kept, old in zip(held.quotes, published.quotes, strict=True)):
+        return replace(published, held=None)  # it would take a rate back to an older day
+    return Publication(held.quotes).published_since(since or now.strftime(TIME))
 
 
 def second_word(
-    spec: ExchangeRateSpec, published: Publication, other: tuple[Quote, ...], now: dt.datetime
+    spec: ExchangeRateSpec, published: Publication, other: tuple[Quote, ...], now: dt.datetime, since: str | None = None
 ) -> Publication:
     """Decide what is published after another provider was asked about what is held back.
 
@@ -136,7 +139,7 @@ def second_word(
     if held is None or limit is None:
         return published
     if any(move(old, new) > limit for new, old in zip(other, published.quotes, strict=True)):
-        return approved(published, now) if _confirmed(held, other, published, limit) else published
+        return approved(published, now, since) if _confirmed(held, other, published, limit) else published
     decided = decide(spec, published, other, now)
     if any(kept.date < new.date for kept, new in zip(held.quotes, decided.quotes, strict=True)):
         return replace(decided, held=None)  # approved, it would take a rate back to an older day

@@ -85,8 +85,10 @@ class RateTables:
                 wait_s = min(wait_s, max(source.next_call(urgent=urgent) - now, free_s, 1.0))
                 continue
             if quotes := table.quotes(spec.base, spec.currencies):
-                usable_s = source.usable_until(spec.refresh_interval_s, now, urgent=urgent) - now
-                return Fetched(quotes, max(usable_s, 0.0))
+                until = source.usable_until(spec.refresh_interval_s, now, urgent=urgent)
+                if until > source.fetched_at + max(spec.refresh_interval_s, source.min_fetch_interval_s):
+                    source.note_lengthened()
+                return Fetched(quotes, max(until - now, 0.0))
             missing[source.name] = table.missing(spec.base, spec.currencies)
         problem = _problem(spec, missing, failed, wait_s)
         for source in sources:

@@ -7,7 +7,7 @@ import datetime as dt
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from exchangerates import configmap, lookup, memory, publisher, status
@@ -27,6 +27,7 @@ from exchangerates.publication import age_of_day_s
 from exchangerates.publisher import ANOTHER_OBJECT, Publisher
 from exchangerates.rates import TIME
 from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
+from exchangerates.target import Target
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Reconciler:
         try:
             try:
                 spec = parse_spec(owner.key.name, owner.spec, self._defaults)
-                found = Lookup(self._rates, owner, spec, self._written(owner, spec), now).find(refresh=refresh)
+                found = Lookup(self._rates, owner, spec, self._written(owner, spec.target), now).find(refresh=refresh)
                 data = configmap.data_of(spec, found.published)
                 if spec.withdraws and found.published.age_s(now) > spec.max_age_s:
                     data = configmap.withdrawn(data, spec.target)
@@ -144,17 +145,18 @@ class Reconciler:
         known = memory.published(owner.remembered, spec)
         if known is not None:
             return spec.max_age_s - known.age_s(now)
-        date = configmap.written_date(self._written(owner, spec))
+        date = configmap.written_date(self._written(owner, self._where(owner, spec)))
         return math.inf if date is None else spec.max_age_s - age_of_day_s(date, now)
 
     async def _withdraw(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> None:
         """Take a rate that is too old out of the object's ConfigMap."""
-        data = self._written(owner, spec)
-        left = configmap.withdrawn(data, spec.target)
+        target = self._where(owner, spec)
+        data = self._written(owner, target)
+        left = configmap.withdrawn(data, target)
         if configmap.written_date(data) is None or data == left:
             return
         try:
-            await self._publisher.publish(owner, spec.target, left)
+            await self._publisher.publish(owner, target, left)
         except ReconcileError as refused:
             # The error that led here stays the one that is told; the next pass tries again.
             logger.warning(
@@ -170,9 +172,16 @@ class Reconciler:
         rate = configmap.written_rate(held.data) if held is not None and held.owner_uid == owner.uid else ""
         return f"ConfigMap {name} holds {rate}" if rate else ""
 
-    def _written(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> Mapping[str, str]:
+    def _where(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> Target:
+        """Give the target of the ConfigMap that the object has, which may still be of its former name."""
+        former = owner.remembered.get("configMapName")
+        if self._written(owner, spec.target) or not isinstance(former, str):
+            return spec.target
+        return replace(spec.target, name=former)
+
+    def _written(self, owner: ExchangeRate, target: Target) -> Mapping[str, str]:
         """Give the data of the object's own ConfigMap, empty where there is none."""
-        held = self._observed.config_maps.get(ObjectKey(owner.key.namespace, spec.target.name))
+        held = self._observed.config_maps.get(ObjectKey(owner.key.namespace, target.name))
         return held.data if held is not None and held.owner_uid == owner.uid else {}
 
     async def _report(self, owner: ExchangeRate, desired: Mapping[str, Any], now: dt.datetime) -> Reason:

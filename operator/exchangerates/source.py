@@ -66,6 +66,7 @@ class Source:
     def usable_until(self, max_age_s: float, now: float, *, urgent: bool = False) -> float:
         """Give the time at which the held table has to be looked at again by somebody with this refresh interval."""
         wanted = self.fetched_at + max(max_age_s, self.min_fetch_interval_s)
+        urgent = urgent and (self.table is None or self.error is not None)  # who has just answered knows no more
         return wanted if self.budget is None else max(wanted, self.budget.next_call(now, urgent=urgent))
 
     def next_call(self, *, urgent: bool) -> float:

@@ -53,9 +53,10 @@ class TokenFile:
             version = (found.st_ino, found.st_mtime_ns, found.st_size)
             if version != self._version:
                 self._token, self._version = self.path.read_text(encoding="utf-8").strip(), version
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
+            cause = error.strerror if isinstance(error, OSError) else "it is no text"
             raise CredentialsError(
-                f"the token file {self.path} cannot be read: {error.strerror}; correct the kubeconfig's "
+                f"the token file {self.path} cannot be read: {cause}; correct the kubeconfig's "
                 "tokenFile, or the Pod's service account"
             ) from error
         return self._token
@@ -169,7 +170,9 @@ def _credential(command: str, version: object, out: bytes) -> PluginCredential:
             key=status.get("clientKeyData"),
             expires=dt.datetime.fromisoformat(expires) if expires else None,
         )
-        usable = same and bool(found.token or (found.certificate and found.key))
+        # Without its zone nobody knows when it ends.
+        timely = found.expires is None or found.expires.tzinfo is not None
+        usable = same and timely and bool(found.token or (found.certificate and found.key))
     except (ValueError, KeyError, TypeError, AttributeError):
         usable = False
     if found is None or not usable:

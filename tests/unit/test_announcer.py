@@ -99,9 +99,9 @@ def test_a_lengthened_interval_is_announced_once_a_day(monkeypatch: pytest.Monke
 
 
 def test_days_that_wait_for_a_call_are_announced_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They share the budget; when the last of them has its rate, nobody waits any more."""
+    """They share half of the budget; when the last of them has its rate, nobody waits any more."""
     archive = Archive("ecb", dt.date(2026, 10, 30), USD="1.1")
-    archive.limit = 2
+    archive.limit = 4
     world = World(monkeypatch, NOON, archive)
 
     async def story() -> None:
@@ -109,9 +109,9 @@ def test_days_that_wait_for_a_call_are_announced_too(monkeypatch: pytest.MonkeyP
             world.cluster.add(f"day-{day}", date=f"2024-06-0{day}")
         await asyncio.sleep(3600.0)
         assert [provider for provider, _ in world.announced] == ["ecb"]
-        assert world.tables.budgets() == {"ecb": (2, 0, True)}
+        assert world.tables.budgets() == {"ecb": (1, 3, True)}
         await asyncio.sleep(25 * 3600.0)
         assert {world.cluster.ready(f"day-{day}") for day in (3, 4, 5)} == {"Published"}
-        assert world.tables.budgets() == {"ecb": (1, 1, False)}
+        assert world.tables.budgets() == {"ecb": (2, 2, False)}
 
     world.run(story())

@@ -202,3 +202,15 @@ async def test_a_plugin_that_fails_is_told_with_its_last_words(tmp_path: Path) -
     script.chmod(0o700)
     with pytest.raises(CredentialsError, match="ended with 3: please log in"):
         await ExecPlugin({"apiVersion": "v1", "command": str(script)}, tmp_path, {}).token()
+
+
+async def test_what_a_plugin_or_a_file_has_wrong_is_told(tmp_path: Path) -> None:
+    """An end without its zone, a token that is no text, an authority that is not there."""
+    with pytest.raises(CredentialsError, match="did not print an ExecCredential"):
+        await plugin(tmp_path, answered(token="t", expirationTimestamp="2026-10-30T12:00:00")).token()
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    with pytest.raises(CredentialsError, match="it is no text"):
+        await TokenFile(tmp_path / "token").token()
+    user = {"exec": {"apiVersion": "v1", "command": "./plugin", "provideClusterInfo": True}}
+    with pytest.raises(CredentialsError, match="cannot be used: FileNotFoundError"):
+        credentials.from_kubeconfig([write(tmp_path / "config", user, **{"certificate-authority": "missing.crt"})])

@@ -271,3 +271,39 @@ def test_what_nobody_foresaw_is_tried_again_soon_whatever_is_to_become_of_a_stal
         assert (world.cluster.ready("rate"), world.cluster.data("rate")["rate"]) == ("Published", "1.2")
 
     world.run(story())
+
+
+def test_a_rate_under_a_former_name_is_withdrawn_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Currency and ConfigMap were changed while the provider is down: there is nothing yet under the new name."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.1172")
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate", onStale="Withdraw")
+        await asyncio.sleep(5.0)
+        failing(upstream)
+        await asyncio.sleep(2 * 3600.0)
+        world.cluster.edit("rate", currency="JPY", target={"name": "other"})
+        await asyncio.sleep(6 * 86400.0)
+        assert world.cluster.data("rate")["rate"] == "1.1172"
+        await asyncio.sleep(3 * 86400.0)
+        assert "rate" not in world.cluster.data("rate")
+
+    world.run(story())
+
+
+def test_what_somebody_wrote_into_a_config_map_is_told_in_a_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status has its limits."""
+    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("frankfurter", FRIDAY, USD="1.1172"))
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        world.cluster.edit("rate", currency="XXX")
+        await asyncio.sleep(5.0)
+        world.cluster.tamper("rate", base="x" * 900_000)
+        await asyncio.sleep(5.0)
+        assert "ConfigMap rate holds xxx" in world.cluster.message("rate")
+        assert len(world.cluster.message("rate")) < 1000
+
+    world.run(story())

@@ -1,0 +1,183 @@
+"""What is lost between two writes, overtaken by its echo, or gone while a list runs: nothing goes back."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from tests.unit.upstreams import Upstream
+from tests.unit.world import World
+
+from exchangerates.api import APPROVE_ANNOTATION, REFRESH_ANNOTATION
+from exchangerates.errors import ApiError, ApiUnreachable
+from exchangerates.observed import ExchangeRate, ObjectKey
+
+FRIDAY = dt.date(2026, 10, 30)
+NOW = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)
+HOUR_S = 3600.0
+NEXT = FRIDAY + dt.timedelta(days=1)
+
+
+def test_a_restart_between_two_writes_takes_no_rate_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ConfigMap has the new rate, the status the old one; another object tells of a call that was just made."""
+    upstream = Upstream("exchangeratesapi", FRIDAY, USD="1.10")
+    upstream.least_interval_s = 8 * HOUR_S
+    world = World(monkeypatch, NOW, upstream)
+    write = world.cluster.patch_status
+
+    async def lost(owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
+        if owner.key.name == "torn":
+            raise ApiUnreachable("it ends here")
+        return await write(owner, patch)
+
+    async def story() -> None:
+        world.cluster.add("whole")
+        world.cluster.add("torn")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"USD": "1.20"}
+        monkeypatch.setattr(world.cluster, "patch_status", lost)
+        await asyncio.sleep(10 * HOUR_S)
+        assert {world.cluster.data(name)["rate"] for name in ("whole", "torn")} == {"1.20"}
+        await world.stop()
+        monkeypatch.setattr(world.cluster, "patch_status", write)
+        await world.restart()
+        for _ in range(100):
+            await asyncio.sleep(10.0)
+            assert world.cluster.data("torn")["rate"] == "1.20"
+        assert world.cluster.status("torn")["rates"][0]["rate"] == "1.20"
+
+    world.run(story())
+
+
+def test_a_refused_status_takes_no_rate_back_while_the_next_answer_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A repair in between serves what the ConfigMap has, not what the status still remembers."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.00")
+    world = World(monkeypatch, NOW, upstream)
+    write, published = world.cluster.patch_status, list[str]()
+
+    async def refused(*_: object) -> ExchangeRate:
+        monkeypatch.setattr(world.cluster, "patch_status", write)
+        upstream.delay_s = 25.0
+        await asyncio.sleep(22.0)
+        world.cluster.annotate("rate", REFRESH_ANNOTATION, "now")
+        raise ApiError(409, {})
+
+    async def story() -> None:
+        world.cluster.add("rate", refreshInterval="1m")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"USD": "1.20"}
+        monkeypatch.setattr(world.cluster, "patch_status", refused)
+        for number in range(300):
+            await asyncio.sleep(0.5)
+            published.append(world.cluster.data("rate")["rate"])
+            if upstream.delay_s and number % 10 == 0:
+                world.cluster.annotate("rate", "example.com/note", str(number))
+        assert published == sorted(published)
+        assert published[-1] == "1.20"
+
+    world.run(story())
+
+
+def test_an_approval_whose_status_is_refused_once_is_published_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since when it is published does not change, nor is the ConfigMap written twice."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.00")
+    world = World(monkeypatch, NOW, upstream)
+    write, since = world.cluster.patch_status, list[str]()
+
+    async def refused(*_: object) -> ExchangeRate:
+        since.append(world.cluster.data("rate")["publishedAt"])
+        monkeypatch.setattr(world.cluster, "patch_status", write)
+        raise ApiError(409, {})
+
+    async def story() -> None:
+        world.cluster.add("rate", maxChangePercent="5")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"USD": "2.00"}
+        await asyncio.sleep(2 * HOUR_S)
+        assert world.cluster.ready("rate") == "SpikeHeld"
+        monkeypatch.setattr(world.cluster, "patch_status", refused)
+        world.cluster.annotate("rate", APPROVE_ANNOTATION, "2.00")
+        await asyncio.sleep(10.0)
+        assert world.cluster.data("rate")["rate"] == "2.00"
+        assert [world.cluster.data("rate")["publishedAt"]] == since
+
+    world.run(story())
+
+
+def test_what_nobody_quotes_any_more_is_told_once_however_often_it_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The echo of a status may come before the answer to its write, and then wakes the object: that is no news."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.00", BGN="1.95583")
+    world = World(monkeypatch, NOW, upstream)
+    write = world.cluster.patch_status
+
+    async def slow(owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
+        written = await write(owner, patch)
+        await asyncio.sleep(0.3)
+        return written
+
+    async def story() -> None:
+        monkeypatch.setattr(world.cluster, "patch_status", slow)
+        world.cluster.add("rate", currency="BGN")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"USD": "1.00"}
+        world.cluster.writes.clear()
+        await asyncio.sleep(24 * HOUR_S)
+        assert world.cluster.ready("rate") == "CurrencyNotSupported"
+        assert world.cluster.writes["status"] == 1
+
+    world.run(story())
+
+
+def test_a_config_map_that_goes_while_a_list_runs_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list still shows it; the watch has told that it is gone."""
+    world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
+
+    async def slow(_: str | None) -> AsyncIterator[ExchangeRate]:
+        for body in tuple(world.cluster.rates.values()):
+            world.cluster.lose("rate")
+            await asyncio.sleep(1.0)
+            yield ExchangeRate.from_body(body)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        for _ in range(4):  # so that it is not put back at once
+            world.cluster.tamper("rate", rate="9")
+            await asyncio.sleep(20.0)
+        with monkeypatch.context() as patched:
+            patched.setattr(world.cluster, "list_exchange_rates", slow)
+            await world.controller.informer._resync()  # noqa: SLF001 - at this moment
+        await asyncio.sleep(400.0)
+        assert world.cluster.data("rate")["rate"] == "1.00"
+
+    world.run(story())
+
+
+def test_an_owner_that_goes_while_a_list_runs_gets_no_config_map_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list shows it as it was before it had a status."""
+    world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
+    key, before = ObjectKey("default", "rate"), dict[str, Any]()
+
+    async def slow(_: str | None) -> AsyncIterator[ExchangeRate]:
+        yield ExchangeRate.from_body(before)
+        await asyncio.sleep(1.0)
+        world.show("rate", "DELETED", world.cluster.rates.pop(key))
+        world.cluster.lose("rate")
+        await asyncio.sleep(0.5)
+
+    async def story() -> None:
+        await asyncio.sleep(5.0)
+        world.cluster.add("rate")
+        before.update(world.cluster.rates[key])
+        with monkeypatch.context() as patched:
+            patched.setattr(world.cluster, "list_exchange_rates", slow)
+            await world.controller.informer._resync()  # noqa: SLF001 - at this moment
+        await asyncio.sleep(5.0)
+        assert world.cluster.writes["create"] == 1
+
+    world.run(story())
