@@ -53,10 +53,22 @@ def test_a_set_that_cannot_be_is_refused(namespace: Namespace, spec: dict[str, o
         namespace.rate(**spec)
 
 
-def test_kubectls_columns_show_sets_too(client: Client, namespace: Namespace) -> None:
-    """In the wide form."""
-    namespace.rate("set", currency=None, currencies=["USD", "JPY"])
+def test_kubectls_columns_show_what_is_published(client: Client, operator: Operator, namespace: Namespace) -> None:
+    """A rate with its currency; for a set all of its currencies, and no rate, for one alone would mislead."""
+    assert operator.process.pid
+    namespace.rate("a")
+    sets = {"b": ["USD"], "c": ["USD", "JPY"], "d": ["USD", "JPY", "GBP"]}
+    for name, currencies in sets.items():
+        namespace.rate(name, currency=None, currencies=currencies)
+    for name in ("a", *sets):
+        namespace.wait(name)
     accept = "application/json;as=Table;v=v1;g=meta.k8s.io"
     table = client.request("GET", f"/apis/{API_VERSION}/namespaces/{namespace.name}/{PLURAL}", accept=accept)
-    column = [found["name"] for found in table["columnDefinitions"]].index("Currencies")
-    assert table["rows"][0]["cells"][column] == '["USD","JPY"]'
+    columns = [found["name"] for found in table["columnDefinitions"]]
+    rows = [dict(zip(columns, row["cells"], strict=True)) for row in table["rows"]]
+    assert [(row["Name"], row["Currency"], row["Rate"]) for row in rows] == [
+        ("a", "USD", "1.1172"),
+        ("b", '["USD"]', "1.1172"),
+        ("c", '["USD","JPY"]', None),
+        ("d", '["USD","JPY","GBP"]', None),
+    ]

@@ -126,8 +126,10 @@ def _reasons() -> Iterator[str]:
 
 def _stack() -> Iterator[str]:
     yield (
-        "## Stack config\n\nThe keys of `Pulumi.<stack>.yaml`, each as `exchange-rate-operator:KEY`, or by "
-        "`pulumi config set KEY VALUE`; one of an object by `pulumi config set --path OBJECT.KEY VALUE`."
+        "## Stack config\n\nThe keys of `Pulumi.<stack>.yaml`, each as `exchange-rate-operator:KEY`. "
+        "Strings, integers and booleans can be set by `pulumi config set KEY VALUE` too; what is in an object only by "
+        "`pulumi config set --path OBJECT.KEY VALUE`, and in a list by `pulumi config set --path 'LIST[0]' VALUE`: "
+        "without `--path` all of it becomes one text, which is refused."
     )
     keys = sources.project_keys()
     rows = (

@@ -52,6 +52,7 @@ def test_every_key_of_a_stack_is_one(page: Path) -> None:
     for options, named in re.findall(r"pulumi config set((?: --\w+)*) ([a-z][\w:.\-]*)", code):
         key, *below = named.removeprefix(f"{PROJECT}:").split(".")
         assert key in known, named
+        assert "--path" in options or known[key]["type"] not in {"array", "object"}, named
         assert not below or ("--path" in options and below[0] in sources.nested_keys(key)), named
     for key in re.findall(rf"(?<![\w/-]){PROJECT}:([a-z]\w+)", code):
         assert key in known, key

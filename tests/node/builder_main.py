@@ -80,6 +80,9 @@ def _make_root_files(directory: Path, suite: str, mirror: str) -> None:
         for file in downloads.iterdir():
             if file.is_file():
                 file.unlink()
+    # The published image comes without the standard library's bytecode: so does this.
+    for compiled in root.rglob("*.pyc"):
+        compiled.unlink()
     with tarfile.open(archive, "w") as tar:
         tar.add(root, arcname=".", filter=lambda member: None if member.name.startswith("./dev/") else member)
 

@@ -26,7 +26,7 @@ from localcluster.errors import LocalClusterError
 
 STORAGE: Final = cache_directory() / "node-registry"
 """The registry's own files: the base image, and what BuildKit keeps of earlier builds."""
-BASE_RECIPE: Final = "1"
+BASE_RECIPE: Final = "2"
 """Another number makes the base image anew."""
 _TOO_MUCH_BYTES: Final = 3 * 2**30
 _PIP_SETTINGS: Final = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
@@ -37,9 +37,12 @@ _WHITEOUT: Final = ".wh."
 _BASE: Final = """FROM scratch
 ADD rootfs.tar /
 COPY pip.conf /etc/pip.conf
+USER 1001
 CMD ["sh"]
 """
+"""As bare as the published base image, and with a user who is not root, as other bases have."""
 _PAUSE: Final = """FROM {base}
+USER 0
 ENTRYPOINT ["sleep", "infinity"]
 """
 

@@ -1,4 +1,4 @@
-"""Measures what the operator's Pod uses with no, 1,000 and 5,000 objects: `python -m tests.node.measure`, as root.
+"""Measures the image, and what its Pod uses with no, 1,000 and 5,000 objects: `python -m tests.node.measure`, as root.
 
 The stack's requests and limits come from what it prints. Memory is what the kernel holds against the limit and cannot
 take back: anonymous memory, as the container's cgroup counts it.
@@ -105,6 +105,13 @@ def grow(stack: Stack, start: int, end: int) -> None:
         sys.exit(f"{published(stack)} of {end} were published in time")
 
 
+def layers(images: Images, image: str) -> None:
+    """Tell each layer's size, as it is pulled and as its files are."""
+    pulled = [layer["size"] / 1e6 for layer in images.manifest(image)["layers"]]
+    for number, (size, files) in enumerate(zip(pulled, images.files(image), strict=True), 1):
+        tell(f"layer {number}: {size:.1f} MB to pull, {sum(files.values()) / 1e6:.1f} MB on disk")
+
+
 def first_rate(stack: Stack, node: Node) -> None:
     """Tell how long a new process takes until an ExchangeRate that waits for it is published."""
     reference = Reference(API_VERSION, KIND, "default", "first")
@@ -149,6 +156,7 @@ def main() -> None:
     try:
         images.start(tell)
         image = images.operator("0.0.1")
+        layers(images, image)
         node.start(ensure_binaries(tell), ensure_programs(tell), images)
         with node.inside(), RateServer(host=BRIDGE, isolated=True) as rates, tempfile.TemporaryDirectory() as memory:
             stack = Stack(node, Path(memory) / "applied.json", {"image": {"ref": image}, "providerUrls": rates.urls()})
