@@ -1,6 +1,7 @@
 """The whole program under Pulumi's mocks: what each stack file gives, and what its config may change."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,7 +10,7 @@ from tests.infra.conftest import Program, container, environment, of_kind, recor
 from exchangerates.settings import Settings
 from exchangerates_infra.config_reader import StackConfigError
 from exchangerates_infra.project import ROOT
-from exchangerates_infra.recorder import Recording, record, stack_file_values
+from exchangerates_infra.recorder import DuplicateResourceError, Recording, record, record_program, stack_file_values
 
 CLUSTERS = ("pulumi:providers:kubernetes::cluster::", "pulumi:providers:kubernetes::cluster-crd::")
 
@@ -154,6 +155,28 @@ def test_stack_config_drives_the_rates(program: Program) -> None:
         ("default", "exchange-rate-chf"): {"currency": "CHF"},
         ("shop", "yen"): {"currency": "JPY", "base": "USD"},
     }
+
+
+def test_rates_whose_names_join_alike_are_two(program: Program) -> None:
+    """A hyphen may be in a name and in a namespace; a stack of an older version keeps its objects by their aliases."""
+    rates = [
+        {"name": "a-usd", "namespace": "team", "currency": "USD"},
+        {"name": "usd", "namespace": "team-a", "currency": "USD"},
+    ]
+    found = {rate.name: rate.aliases for rate in of_kind(program(rates=json.dumps(rates)), "ExchangeRate")}
+    former = ("exchange-rate-operator-rate-team-a-usd",)
+    assert found == {
+        "exchange-rate-operator-rate-team/a-usd": former,
+        "exchange-rate-operator-rate-team-a/usd": former,
+    }
+
+
+def test_a_resource_that_is_registered_twice_is_refused(tmp_path: Path) -> None:
+    """The engine refuses it too: of one type, name and parent there is one."""
+    file = tmp_path / "program.py"
+    file.write_text("import pulumi_kubernetes as k8s\n" + 'k8s.Provider("c", context="c")\n' * 2)
+    with pytest.raises(DuplicateResourceError, match=r"Duplicate resource URN: urn:pulumi:dev::.*::c$"):
+        record_program(file, "dev", {})
 
 
 def test_a_namespace_that_is_there_is_used_and_left(program: Program) -> None:
