@@ -47,11 +47,14 @@ class RateArgs:
         name: Its name, also its ConfigMap's unless `spec` says otherwise.
         spec: Its spec, as in the CRD.
         namespace: Its namespace, which has to exist.
+        former_name: Its name before a rename, or None. The update then deletes it before it makes it anew: two would
+            want one ConfigMap where `spec` names that, and the second never becomes Ready.
     """
 
     name: str
     spec: Mapping[str, Any]
     namespace: str = "default"
+    former_name: str | None = None
 
 
 @dataclass(frozen=True)

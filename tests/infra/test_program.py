@@ -171,6 +171,25 @@ def test_rates_whose_names_join_alike_are_two(program: Program) -> None:
     }
 
 
+def test_a_renamed_rate_is_one_replacement_that_deletes_first(program: Program) -> None:
+    """Both would want one ConfigMap; Pulumi finds the old one by its alias, also as an older version called it."""
+    rates = [{"name": "b", "formerName": "a", "currency": "USD", "target": {"name": "x"}}]
+    (rate,) = of_kind(program(rates=json.dumps(rates)), "ExchangeRate")
+    assert rate.delete_before_replace
+    prefix = "exchange-rate-operator-rate-default"
+    assert {f"{prefix}/a", f"{prefix}-a"} < set(rate.aliases)
+    assert rate.inputs["spec"] == {"currency": "USD", "target": {"name": "x"}}
+
+
+def test_another_config_map_leaves_a_rate_in_its_place(program: Program) -> None:
+    """A new `target.name` is an update of the object that is there: its name to Pulumi is the same."""
+    first, second = (
+        of_kind(program(rates=json.dumps([{"currency": "USD", **target}])), "ExchangeRate")[0].urn
+        for target in ({}, {"target": {"name": "x"}})
+    )
+    assert first == second
+
+
 def test_a_resource_that_is_registered_twice_is_refused(tmp_path: Path) -> None:
     """The engine refuses it too: of one type, name and parent there is one."""
     file = tmp_path / "program.py"
