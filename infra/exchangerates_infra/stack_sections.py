@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+import pulumi_docker_build as docker_build
+
 from exchangerates_infra.args import (
     CrdArgs,
     EgressArgs,
@@ -23,7 +25,8 @@ _REPOSITORY: Final = r"(localhost|[a-z0-9\-]+:[0-9]+|[a-z0-9\-]+(\.[a-z0-9\-]+)+
 _OF_A_BUILD: Final = ("repository", "tag", "platforms", "builder", "baseImage", "provenance", "sbom")
 _CREDENTIALS: Final = r"[^\s:/?#@\[\]]+:[^\s:/?#@\[\]]+"
 _CREDENTIALS_APART: Final = "and user and password with `pulumi config set --secret proxyCredentials user:password`"
-_PLATFORM: Final = r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?"
+_PLATFORM: Final = "|".join(re.escape(platform.value) for platform in docker_build.Platform)
+"""Those that the image's resource takes: none has a variant."""
 
 
 def image(reader: ConfigReader) -> ImageArgs:
@@ -35,7 +38,9 @@ def image(reader: ConfigReader) -> ImageArgs:
                 "repository", _REPOSITORY, "registry and repository without a tag, such as docker.io/team/operator"
             ),
             tag=section.text("tag", r"[\w][\w.\-]{0,127}", "a tag such as latest") or "latest",
-            platforms=section.texts("platforms", "a list of platforms such as linux/amd64", _PLATFORM),
+            platforms=section.texts(
+                "platforms", "a list of platforms without a variant, such as [linux/amd64, linux/arm64]", _PLATFORM
+            ),
             builder=section.text("builder", r"\S+", "the name of a BuildKit builder (docker buildx ls)"),
             base_image=section.text("baseImage", r"\S+", "the reference of an image with Python and pip"),
             provenance=section.boolean("provenance", default=False),

@@ -78,6 +78,14 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
             "image", '{"repository": "r.example.com/operator:1"}', "without a tag", id="repository with a tag"
         ),
         pytest.param("image", '{"platforms": "linux/arm64"}', "a list of platforms", id="a platform that is no list"),
+        *(
+            pytest.param(
+                *("image", json.dumps({"repository": "r.example.com/op", "platforms": [platform]})),
+                f"image.platforms: '[\"{platform}\"]': write a list of platforms without a variant",
+                id=platform,
+            )
+            for platform in ("linux/arm64/v8", "linux/foo", "linux")
+        ),
         pytest.param("image", '{"sbom": 1}', "true, false, or the reference", id="sbom"),
         pytest.param("image", '"operator:1"', "an object", id="an image that is no object"),
         pytest.param("crd", '{"manage": "no"}', "true or false", id="crd's boolean"),
