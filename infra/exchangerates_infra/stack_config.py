@@ -17,6 +17,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from exchangerates.api import API_KEYS, PROVIDERS
 from exchangerates.spec import MIN_FETCH_INTERVAL_S, parse_duration
 from exchangerates_infra import stack_rates, stack_sections
+from exchangerates_infra.addresses import leads_somewhere
 from exchangerates_infra.args import CrdArgs, OperatorArgs
 from exchangerates_infra.config_reader import ConfigReader
 from exchangerates_infra.project import PROJECT
@@ -135,7 +136,9 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
         refresh_interval=reader.field("refreshInterval", "refreshInterval", "1h"),
         max_age=reader.field("maxAge", "maxAge", "168h"),
         min_fetch_intervals=reader.by_provider("minFetchIntervals", "a duration from 1s, such as 8h", _check_interval),
-        provider_urls=reader.by_provider("providerUrls", "an address such as https://rates.example.com", _check_url),
+        provider_urls=reader.by_provider(
+            "providerUrls", "an address such as https://rates.example.com:8443", _check_url
+        ),
         max_calls_per_day=reader.by_provider("maxCallsPerDay", "a number of calls from 1 to 999999", _check_calls),
         api_key=_api_key(reader, "exchangeratesapi", providers, secrets),
         openexchangerates_key=_api_key(reader, "openexchangerates", providers, secrets),
@@ -165,5 +168,5 @@ def _check_interval(value: str) -> None:
 
 
 def _check_url(value: str) -> None:
-    if not re.fullmatch(r"https?://[^\s,=]+", value):
+    if not re.fullmatch(r"https?://[^\s,=]+", value) or not leads_somewhere(value):
         raise ValueError(value)

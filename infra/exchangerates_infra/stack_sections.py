@@ -6,6 +6,7 @@ from typing import Final
 
 import pulumi_docker_build as docker_build
 
+from exchangerates_infra.addresses import leads_somewhere
 from exchangerates_infra.args import (
     CrdArgs,
     EgressArgs,
@@ -119,7 +120,12 @@ def _proxy(section: Section, key: str) -> str | None:
         write = f"the address alone, which everybody reads in the Deployment, {_CREDENTIALS_APART}"
         section.mistake(key, write, "(with a password)")
         return None
-    return section.text(key, r"https?://[^\s,/]+/?", "an address such as http://proxy.example.com:3128")
+    address = section.text(key, r"https?://[^\s,/]+/?", "an address such as http://proxy.example.com:3128")
+    if address is not None and not leads_somewhere(address):
+        section.mistake(
+            key, "an address with a host, and a port from 1 to 65535, such as http://proxy.example.com:3128"
+        )
+    return address
 
 
 def _proxy_credentials(reader: ConfigReader, secrets: Collection[str]) -> str | None:

@@ -142,6 +142,19 @@ def test_a_mistake_names_its_key_and_what_to_write(key: str, value: str, told: s
     assert "planted-key" not in str(caught.value)
 
 
+@pytest.mark.parametrize("place", ["x:99999", "x:abc", "x:0", "x:-1", ":80", "[x"])
+def test_an_address_that_leads_nowhere_is_told(place: str) -> None:
+    """The NetworkPolicy could not be made of it, and the operator could never reach it."""
+    address = f"http://{place}"
+    for key, path in (("providerUrls", "ecb"), ("proxy", "https"), ("proxy", "http")):
+        with pytest.raises(StackConfigError) as caught:
+            StackConfig.parse(GOOD | {key: json.dumps({path: address})})
+        (line,) = str(caught.value).splitlines()[1:]
+        assert line.startswith(f"  - {PROJECT}:{key}.{path}: '{address}': write an address")
+        for good in ("http://x", "https://x:65535", "http://[2001:db8::1]:3128"):
+            StackConfig.parse(GOOD | {key: json.dumps({path: good})})
+
+
 @pytest.mark.parametrize(
     ("toleration", "path", "told"),
     [
