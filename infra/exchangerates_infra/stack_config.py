@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import pulumi
@@ -31,6 +32,7 @@ KEYS: Final = frozenset(
     }
 )
 _CLUSTERS_OWN: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+_HOME: Final = "~/"
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -111,6 +113,8 @@ def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> pulumi.Input[str] |
     value = reader.text("kubeconfig", "")
     if _is_content(value) and not encrypted:
         reader.mistake("kubeconfig", "(its content)", "its path, or set it with `pulumi config set --secret`")
+    elif value and not (encrypted or Path(value).is_absolute() or value.startswith(_HOME)):
+        reader.mistake("kubeconfig", value, "an absolute path, or ~/ and what follows: the program runs in infra/")
     return pulumi.Output.secret(value) if encrypted else value or None
 
 
@@ -123,7 +127,9 @@ def _kubectl(reader: ConfigReader, context: str, *, encrypted: bool) -> str:
     """Give the kubectl that reaches the stack's cluster; what is encrypted is not printed."""
     path = reader.text("kubeconfig", "")
     where = f"kubectl --context {shlex.quote(context)}"
-    return where if not path or encrypted else f"{where} --kubeconfig {shlex.quote(path)}"
+    # Without quotes around ~/, which no shell would expand in them; behind the option it is a word of its own.
+    quoted = f"{_HOME}{shlex.quote(path.removeprefix(_HOME))}" if path.startswith(_HOME) else shlex.quote(path)
+    return where if not path or encrypted else f"{where} --kubeconfig {quoted}"
 
 
 def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, context: str) -> OperatorArgs:
@@ -136,9 +142,7 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
         refresh_interval=reader.field("refreshInterval", "refreshInterval", "1h"),
         max_age=reader.field("maxAge", "maxAge", "168h"),
         min_fetch_intervals=reader.by_provider("minFetchIntervals", "a duration from 1s, such as 8h", _check_interval),
-        provider_urls=reader.by_provider(
-            "providerUrls", "an address such as https://rates.example.com:8443", _check_url
-        ),
+        provider_urls=reader.by_provider("providerUrls", "an address such as https://rates.example.com", _check_url),
         max_calls_per_day=reader.by_provider("maxCallsPerDay", "a number of calls from 1 to 999999", _check_calls),
         api_key=_api_key(reader, "exchangeratesapi", providers, secrets),
         openexchangerates_key=_api_key(reader, "openexchangerates", providers, secrets),

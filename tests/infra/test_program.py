@@ -1,6 +1,7 @@
 """The whole program under Pulumi's mocks: what each stack file gives, and what its config may change."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,16 @@ def test_commands_lead_to_the_stacks_own_kubeconfig(program: Program) -> None:
     recording = program(kubeconfig="/home/me/clusters/dev")
     assert "--kubeconfig /home/me/clusters/dev get exchangerates" in recording.outputs["showRates"]
     assert "--kubeconfig /home/me/clusters/dev --namespace" in recording.outputs["showLogs"]
+
+
+def test_a_kubeconfig_at_home_is_found_by_a_shell(program: Program, tmp_path: Path) -> None:
+    """The home directory stays outside the quotes, and what follows inside them."""
+    shown = program(kubeconfig="~/.kube/the staging").outputs["showRates"]
+    words = shown.replace("kubectl", "printf '%s\\n'", 1)
+    told = subprocess.run(
+        ["/bin/sh", "-c", words], env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert told[told.index("--kubeconfig") + 1] == f"{tmp_path}/.kube/the staging"
 
 
 def test_an_update_waits_for_rates_and_rollout_in_prod() -> None:

@@ -110,6 +110,10 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("networkPolicy", '{"apiServerPorts": [0]}', "a list of ports", id="port"),
         pytest.param("monitoring", '{"scrapeInterval": "1"}', "such as 30s", id="scrape interval"),
         pytest.param("kubeconfig", "apiVersion: v1\nusers: [planted-key]", "--secret", id="kubeconfig in plain text"),
+        *(
+            pytest.param("kubeconfig", path, f"'{path}': write an absolute path, or ~/", id=path)
+            for path in ("staging", "./staging", "~", "~me/staging")
+        ),
         pytest.param("minFetchIntervals", '{"ecb": "often"}', "a duration", id="interval"),
         pytest.param("minFetchIntervals", '{"ecb": "0s"}', "a duration from 1s", id="no interval"),
         pytest.param("minFetchIntervals", '{"fixer": "8h"}', "frankfurter, ecb", id="interval of nobody"),
