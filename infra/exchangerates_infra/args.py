@@ -118,10 +118,13 @@ class NetworkPolicyArgs:
     Attributes:
         enabled: Whether there is one.
         api_server_ports: The TCP ports of the API server, as Pods see it and behind its Service.
+        ports: Further ports that the Pod may reach, TCP and UDP. Most network plugins see the port of the Pod behind a
+            Service: a proxy's or self-hosted rate provider's `targetPort`, and 5353 for OpenShift's DNS.
     """
 
     enabled: bool = False
     api_server_ports: tuple[int, ...] = (443, 6443)
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,7 @@ def network_policy(reader: ConfigReader) -> NetworkPolicyArgs:
         return NetworkPolicyArgs(
             enabled=section.boolean("enabled", default=False),
             api_server_ports=section.ports("apiServerPorts", NetworkPolicyArgs().api_server_ports),
+            ports=section.ports("ports", ()),
         )
 
 

@@ -108,6 +108,9 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("proxy", '{"exceptions": "a,b"}', "a list of hosts", id="exceptions"),
         pytest.param("caBundle", "/etc/ca.crt", "PEM", id="bundle"),
         pytest.param("networkPolicy", '{"apiServerPorts": [0]}', "a list of ports", id="port"),
+        pytest.param(
+            "networkPolicy", '{"ports": ["dns"]}', "networkPolicy.ports: '[\"dns\"]': write a list", id="ports"
+        ),
         pytest.param("monitoring", '{"scrapeInterval": "1"}', "such as 30s", id="scrape interval"),
         pytest.param("kubeconfig", "apiVersion: v1\nusers: [planted-key]", "--secret", id="kubeconfig in plain text"),
         *(

@@ -156,6 +156,20 @@ def test_the_network_policy_opens_what_is_needed(program: Program, values: dict[
     assert out == [{(53, "UDP"), (53, "TCP")}, {(6443, "TCP")}, {(port, "TCP") for port in upstream}]
 
 
+def test_the_network_policy_opens_what_the_stack_adds(program: Program) -> None:
+    """A Service's target port and another port of the DNS: over TCP and UDP, beside everything else."""
+    without, with_them = (
+        of_kind(program(networkPolicy=json.dumps({"enabled": True, **more})), "NetworkPolicy")[0].inputs["spec"]
+        for more in ({}, {"ports": [8080, 5353]})
+    )
+    (added,) = with_them["egress"][len(without["egress"]) :]
+    assert with_them["egress"][: len(without["egress"])] == without["egress"]
+    assert {(port["port"], port["protocol"]) for port in added["ports"]} == {
+        (port, protocol) for port in (8080, 5353) for protocol in ("TCP", "UDP")
+    }
+    assert all(rule["ports"] for rule in without["egress"])
+
+
 def test_the_operator_takes_its_bundle(program: Program, tmp_path: Path) -> None:
     """A file that holds no certificates is refused at the start, with what to write."""
     file = tmp_path / "ca.crt"
