@@ -16,7 +16,7 @@ class ImageArgs:
     """Where the operator's image comes from.
 
     Attributes:
-        ref: An existing image; everything else is then left out of account.
+        ref: An existing image; all that is about building one is then left out of account.
         repository: Where the built image is pushed, without a tag; left out, it is loaded into the local engine.
         tag: The tag of the built image; what is pushed is deployed by digest all the same.
         platforms: What it is built for, such as `linux/amd64`; empty for the builder's own.
@@ -26,6 +26,8 @@ class ImageArgs:
             every machine.
         provenance: Whether the pushed image carries a record of how it was built.
         sbom: The image that lists the pushed image's contents for it; left out, there is no such list.
+        pull_secrets: The names of Secrets in the operator's namespace with which a node pulls the image, whichever it
+            is; they have to be there.
     """
 
     ref: str | None = None
@@ -37,6 +39,7 @@ class ImageArgs:
     context: str = "../operator"
     provenance: bool = False
     sbom: str | None = None
+    pull_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

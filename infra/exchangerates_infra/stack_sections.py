@@ -46,6 +46,7 @@ def image(reader: ConfigReader) -> ImageArgs:
             base_image=section.text("baseImage", r"\S+", "the reference of an image with Python and pip"),
             provenance=section.boolean("provenance", default=False),
             sbom=_sbom(section),
+            pull_secrets=section.object_names("pullSecrets", "names of Secrets in the operator's namespace, each once"),
         )
         for key in _OF_A_BUILD:
             if args.ref is not None and section.has(key):

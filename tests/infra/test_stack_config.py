@@ -86,6 +86,10 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
             )
             for platform in ("linux/arm64/v8", "linux/foo", "linux")
         ),
+        *(
+            pytest.param("image", json.dumps({"pullSecrets": given}), "names of Secrets", id=f"pull secrets {given}")
+            for given in ("registry", ["A b"], ["registry", "registry"], ["a" * 254], [{"name": "registry"}])
+        ),
         pytest.param("image", '{"sbom": 1}', "true, false, or the reference", id="sbom"),
         pytest.param("image", '"operator:1"', "an object", id="an image that is no object"),
         pytest.param("crd", '{"manage": "no"}', "true or false", id="crd's boolean"),
@@ -108,9 +112,7 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("proxy", '{"exceptions": "a,b"}', "a list of hosts", id="exceptions"),
         pytest.param("caBundle", "/etc/ca.crt", "PEM", id="bundle"),
         pytest.param("networkPolicy", '{"apiServerPorts": [0]}', "a list of ports", id="port"),
-        pytest.param(
-            "networkPolicy", '{"ports": ["dns"]}', "networkPolicy.ports: '[\"dns\"]': write a list", id="ports"
-        ),
+        pytest.param("networkPolicy", '{"ports": ["dns"]}', "a list of ports", id="ports"),
         pytest.param("monitoring", '{"scrapeInterval": "1"}', "such as 30s", id="scrape interval"),
         pytest.param("kubeconfig", "apiVersion: v1\nusers: [planted-key]", "--secret", id="kubeconfig in plain text"),
         *(

@@ -61,6 +61,14 @@ def test_the_stack_says_where_the_pod_runs(program: Program) -> None:
     assert deployment.inputs["spec"]["selector"] == {"matchLabels": own}
 
 
+@pytest.mark.parametrize("image", [{}, {"ref": "r.example.com/op:1"}], ids=["one that is built", "one that is there"])
+def test_the_stack_names_the_secrets_to_pull_with(program: Program, image: dict[str, Any]) -> None:
+    """They are in the Pod, whose node reads them; without any there is no such field."""
+    assert "imagePullSecrets" not in template(program(image=json.dumps(image)))["spec"]
+    recording = program(image=json.dumps({**image, "pullSecrets": ["registry", "other.registry"]}))
+    assert template(recording)["spec"]["imagePullSecrets"] == [{"name": "registry"}, {"name": "other.registry"}]
+
+
 def empty_values(value: object, path: str = "") -> list[str]:
     """Name the fields of a tree that are empty."""
     if value in ("", None, [], {}):
