@@ -23,6 +23,8 @@ SBOM_GENERATOR: Final = "docker/buildkit-syft-scanner:stable-1"
 """What lists an image's contents where the stack names no other: BuildKit's own default."""
 _REPOSITORY: Final = r"(localhost|[a-z0-9\-]+:[0-9]+|[a-z0-9\-]+(\.[a-z0-9\-]+)+(:[0-9]+)?)(/[a-z0-9._\-]+)+"
 """With the registry's host: without one, the built image has no reference by digest."""
+_SHORT_OF_DOCKER_HUB: Final = r"index\.docker\.io/.*|docker\.io/[^/]+"
+"""What Docker writes in another way: docker.io in place of the first, docker.io/library/... in place of the second."""
 _OF_A_BUILD: Final = ("repository", "tag", "platforms", "builder", "baseImage", "provenance", "sbom")
 _CREDENTIALS: Final = r"[^\s:/?#@\[\]]+:[^\s:/?#@\[\]]+"
 _CREDENTIALS_APART: Final = "and user and password with `pulumi config set --secret proxyCredentials user:password`"
@@ -48,6 +50,8 @@ def image(reader: ConfigReader) -> ImageArgs:
             sbom=_sbom(section),
             pull_secrets=section.object_names("pullSecrets", "names of Secrets in the operator's namespace, each once"),
         )
+        if re.fullmatch(_SHORT_OF_DOCKER_HUB, args.repository or ""):
+            section.mistake("repository", "Docker Hub's as docker.io/ACCOUNT/NAME, such as docker.io/team/operator")
         for key in _OF_A_BUILD:
             if args.ref is not None and section.has(key):
                 section.mistake(key, "either ref, an image that is there, or this key, for one that is built")

@@ -87,7 +87,13 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
             for platform in ("linux/arm64/v8", "linux/foo", "linux")
         ),
         *(
-            pytest.param("image", json.dumps({"pullSecrets": given}), "names of Secrets", id=f"pull secrets {given}")
+            pytest.param("image", json.dumps({"repository": given}), f"'{given}': write Docker Hub's as", id=given)
+            for given in ("index.docker.io/team/op", "docker.io/op")
+        ),
+        *(
+            pytest.param(
+                "image", json.dumps({"pullSecrets": given}), "names of Secrets", id=f"pull secrets {given}"[:50]
+            )
             for given in ("registry", ["A b"], ["registry", "registry"], ["a" * 254], [{"name": "registry"}])
         ),
         pytest.param("image", '{"sbom": 1}', "true, false, or the reference", id="sbom"),
@@ -162,6 +168,16 @@ def test_an_address_that_leads_nowhere_is_told(place: str) -> None:
         assert line.startswith(f"  - {PROJECT}:{key}.{path}: '{address}': write an address")
         for good in ("http://x", "https://x:65535", "http://[2001:db8::1]:3128"):
             StackConfig.parse(GOOD | {key: json.dumps({path: good})})
+
+
+@pytest.mark.parametrize(
+    "repository", ["docker.io/team/op", "r.example.com/op", "my.docker.io/op", "localhost:5000/op"]
+)
+def test_a_repository_is_taken_as_it_is(repository: str) -> None:
+    """Only Docker Hub's own has other ways to be written."""
+    assert StackConfig.parse(GOOD | {"image": json.dumps({"repository": repository})}).operator.image.repository == (
+        repository
+    )
 
 
 @pytest.mark.parametrize(
