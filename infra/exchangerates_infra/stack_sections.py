@@ -31,6 +31,9 @@ _CREDENTIALS_APART: Final = "and user and password with `pulumi config set --sec
 _PLATFORM: Final = "|".join(re.escape(platform.value) for platform in docker_build.Platform)
 """Those that the image's resource takes: none has a variant."""
 
+_SCRAPE_INTERVAL: Final = "0|" + "".join(f"([0-9]+{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
+"""The Prometheus Operator's own pattern: units in this order, each once."""
+
 
 def image(reader: ConfigReader) -> ImageArgs:
     """Read where the image comes from."""
@@ -158,7 +161,7 @@ def monitoring(reader: ConfigReader) -> MonitoringArgs:
             enabled=section.boolean("enabled", default=False),
             labels=section.labels("labels"),
             dashboard_labels=section.labels("dashboardLabels") or defaults.dashboard_labels,
-            scrape_interval=section.text("scrapeInterval", r"([0-9]+(m|s))+", "a duration such as 30s or 1m")
+            scrape_interval=section.text("scrapeInterval", _SCRAPE_INTERVAL, "a duration such as 30s or 1m30s")
             or defaults.scrape_interval,
             runbook_url=section.text("runbookUrl", r"\S+", "an address such as https://wiki.example.com/runbook")
             or defaults.runbook_url,

@@ -119,7 +119,12 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("caBundle", "/etc/ca.crt", "PEM", id="bundle"),
         pytest.param("networkPolicy", '{"apiServerPorts": [0]}', "a list of ports", id="port"),
         pytest.param("networkPolicy", '{"ports": ["dns"]}', "a list of ports", id="ports"),
-        pytest.param("monitoring", '{"scrapeInterval": "1"}', "such as 30s", id="scrape interval"),
+        *(
+            pytest.param(
+                "monitoring", json.dumps({"scrapeInterval": given}), "such as 30s", id=f"scraped every {given}"
+            )
+            for given in ("1", 30, "30s1m", "30s30s", "1m 30s", "1.5m")
+        ),
         pytest.param("kubeconfig", "apiVersion: v1\nusers: [planted-key]", "--secret", id="kubeconfig in plain text"),
         *(
             pytest.param("kubeconfig", path, f"'{path}': write an absolute path, or ~/", id=path)
