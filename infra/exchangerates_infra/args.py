@@ -16,7 +16,7 @@ class ImageArgs:
     """Where the operator's image comes from.
 
     Attributes:
-        ref: An existing image; everything else is then left out of account.
+        ref: An existing image; all that is about building one is then left out of account.
         repository: Where the built image is pushed, without a tag; left out, it is loaded into the local engine.
         tag: The tag of the built image; what is pushed is deployed by digest all the same.
         platforms: What it is built for, such as `linux/amd64`; empty for the builder's own.
@@ -26,6 +26,8 @@ class ImageArgs:
             every machine.
         provenance: Whether the pushed image carries a record of how it was built.
         sbom: The image that lists the pushed image's contents for it; left out, there is no such list.
+        pull_secrets: The names of Secrets in the operator's namespace with which a node pulls the image, whichever it
+            is; they have to be there.
     """
 
     ref: str | None = None
@@ -37,6 +39,7 @@ class ImageArgs:
     context: str = "../operator"
     provenance: bool = False
     sbom: str | None = None
+    pull_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,14 @@ class RateArgs:
         name: Its name, also its ConfigMap's unless `spec` says otherwise.
         spec: Its spec, as in the CRD.
         namespace: Its namespace, which has to exist.
+        former_name: Its name before a rename, or None. The update then deletes it before it makes it anew: two would
+            want one ConfigMap where `spec` names that, and the second never becomes Ready.
     """
 
     name: str
     spec: Mapping[str, Any]
     namespace: str = "default"
+    former_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,13 @@ class NetworkPolicyArgs:
     Attributes:
         enabled: Whether there is one.
         api_server_ports: The TCP ports of the API server, as Pods see it and behind its Service.
+        ports: Further ports that the Pod may reach, TCP and UDP. Most network plugins see the port of the Pod behind a
+            Service: a proxy's or self-hosted rate provider's `targetPort`, and 5353 for OpenShift's DNS.
     """
 
     enabled: bool = False
     api_server_ports: tuple[int, ...] = (443, 6443)
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

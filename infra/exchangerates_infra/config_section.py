@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
+from exchangerates_infra import names
 from exchangerates_infra.config_reader import ConfigReader
 
 _MAX_PORT: Final = 65535
@@ -75,6 +76,13 @@ class Section:
     def texts(self, key: str, write: str, pattern: str = r".+") -> tuple[str, ...]:
         """Give a list of texts that match a pattern."""
         return tuple(self._all(key, lambda item: isinstance(item, str) and bool(re.fullmatch(pattern, item)), write))
+
+    def object_names(self, key: str, write: str) -> tuple[str, ...]:
+        """Give a list of objects' names, each once."""
+        found = self._all(key, names.is_object_name, write)
+        if len(set(found)) < len(found):
+            self.mistake(key, write)
+        return tuple(found)
 
     def ports(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
         """Give a list of TCP ports; an empty one means the default."""

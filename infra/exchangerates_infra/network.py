@@ -27,8 +27,10 @@ _DNS: Final = 53
 
 def network_policy(name: str, args: OperatorArgs, opts: pulumi.ResourceOptions) -> NetworkPolicy:
     """Register the NetworkPolicy."""
-    names = [_port(_DNS, "UDP"), _port(_DNS, "TCP")]
-    out = [names, _ports(set(args.network_policy.api_server_ports)), _ports(upstream_ports(args))]
+    policy = args.network_policy
+    out = [_both({_DNS}), _ports(set(policy.api_server_ports)), _ports(upstream_ports(args))]
+    if policy.ports:  # without any, a rule of no ports would open all
+        out.append(_both(set(policy.ports)))
     return NetworkPolicy(
         f"{name}-network-policy",
         metadata=ObjectMetaArgs(name=OPERATOR, namespace=args.namespace),
@@ -54,6 +56,10 @@ def upstream_ports(args: OperatorArgs) -> set[int]:
 
 def _ports(numbers: set[int]) -> list[NetworkPolicyPortArgs]:
     return [_port(number, "TCP") for number in sorted(numbers)]
+
+
+def _both(numbers: set[int]) -> list[NetworkPolicyPortArgs]:
+    return [_port(number, protocol) for number in sorted(numbers) for protocol in ("UDP", "TCP")]
 
 
 def _port(number: int, protocol: str) -> NetworkPolicyPortArgs:

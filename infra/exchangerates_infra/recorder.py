@@ -9,6 +9,7 @@ import json
 import os
 import runpy
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,10 @@ from pulumi.runtime.stack import run_in_stack
 
 from exchangerates_infra.mock_monitor import Echo, RecordedResource, RecordingMonitor
 from exchangerates_infra.project import PROJECT, ROOT
+
+
+class DuplicateResourceError(Exception):
+    """The program registers two resources of the same type, name and parent's type, which the engine refuses."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def record_program(
 
     Raises:
         StackConfigError: The program refused the config.
+        DuplicateResourceError: Two resources have the same urn.
         Exception: Whatever else the program raises.
     """
     recorder = RecordingMonitor()
@@ -130,6 +136,9 @@ def record_program(
 
 
 def _recording(recorder: RecordingMonitor) -> Recording:
+    counted = Counter(found.urn for found in recorder.recorded)
+    if doubled := sorted(urn for urn, times in counted.items() if times > 1):
+        raise DuplicateResourceError(f"Duplicate resource URN: {', '.join(doubled)}")
     resources = [replace(found, outputs=recorder.outputs.get(found.urn, {})) for found in recorder.recorded]
     (stack_outputs,) = [outputs for urn, outputs in recorder.outputs.items() if "pulumi:pulumi:Stack::" in urn]
     return Recording(tuple(_ordered(resources)), stack_outputs)

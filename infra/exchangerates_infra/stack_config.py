@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import pulumi
@@ -17,6 +18,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from exchangerates.api import API_KEYS, PROVIDERS
 from exchangerates.spec import MIN_FETCH_INTERVAL_S, parse_duration
 from exchangerates_infra import stack_rates, stack_sections
+from exchangerates_infra.addresses import leads_somewhere
 from exchangerates_infra.args import CrdArgs, OperatorArgs
 from exchangerates_infra.config_reader import ConfigReader
 from exchangerates_infra.project import PROJECT
@@ -30,6 +32,7 @@ KEYS: Final = frozenset(
     }
 )
 _CLUSTERS_OWN: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+_HOME: Final = "~/"
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -110,6 +113,8 @@ def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> pulumi.Input[str] |
     value = reader.text("kubeconfig", "")
     if _is_content(value) and not encrypted:
         reader.mistake("kubeconfig", "(its content)", "its path, or set it with `pulumi config set --secret`")
+    elif value and not (encrypted or Path(value).is_absolute() or value.startswith(_HOME)):
+        reader.mistake("kubeconfig", value, "an absolute path, or ~/ and what follows: the program runs in infra/")
     return pulumi.Output.secret(value) if encrypted else value or None
 
 
@@ -122,7 +127,9 @@ def _kubectl(reader: ConfigReader, context: str, *, encrypted: bool) -> str:
     """Give the kubectl that reaches the stack's cluster; what is encrypted is not printed."""
     path = reader.text("kubeconfig", "")
     where = f"kubectl --context {shlex.quote(context)}"
-    return where if not path or encrypted else f"{where} --kubeconfig {shlex.quote(path)}"
+    # Without quotes around ~/, which no shell would expand in them; behind the option it is a word of its own.
+    quoted = f"{_HOME}{shlex.quote(path.removeprefix(_HOME))}" if path.startswith(_HOME) else shlex.quote(path)
+    return where if not path or encrypted else f"{where} --kubeconfig {quoted}"
 
 
 def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, context: str) -> OperatorArgs:
@@ -165,5 +172,5 @@ def _check_interval(value: str) -> None:
 
 
 def _check_url(value: str) -> None:
-    if not re.fullmatch(r"https?://[^\s,=]+", value):
+    if not re.fullmatch(r"https?://[^\s,=]+", value) or not leads_somewhere(value):
         raise ValueError(value)

@@ -13,7 +13,7 @@ from exchangerates_infra.args import RateArgs
 from exchangerates_infra.config_reader import EXAMPLE, ConfigReader
 from exchangerates_infra.crd import spec_schema
 
-_OWN_KEYS: Final = ("name", "namespace")
+_OWN_KEYS: Final = ("name", "namespace", "formerName")
 _GOOD: Final[Mapping[str, object]] = {"currency": "EUR", "currencies": ["EUR"], "date": "1999-01-04"}
 """In place of what is wrong, where leaving it out would be another mistake."""
 
@@ -21,7 +21,7 @@ _GOOD: Final[Mapping[str, object]] = {"currency": "EUR", "currencies": ["EUR"], 
 def rates(reader: ConfigReader, providers: Sequence[str]) -> tuple[RateArgs, ...]:
     """Read the ExchangeRates that the environment always has."""
     watched = reader.dns_labels("watchNamespaces")
-    found: list[RateArgs] = []
+    found: dict[str, RateArgs] = {}
     holders: dict[tuple[str, str], str] = {}
     for index, entry in enumerate(reader.items("rates")):
         key = f"rates[{index}]"
@@ -32,15 +32,25 @@ def rates(reader: ConfigReader, providers: Sequence[str]) -> tuple[RateArgs, ...
         if watched and rate.namespace not in watched:
             reader.mistake(f"{key}.namespace", rate.namespace, f"one of watchNamespaces: {', '.join(watched)}")
         place = (rate.namespace, target)
-        if any((rate.namespace, rate.name) == (other.namespace, other.name) for other in found):
+        if any((rate.namespace, rate.name) == (other.namespace, other.name) for other in found.values()):
             reader.mistake(f"{key}.name", rate.name, f"another name: namespace {rate.namespace} has it already")
         elif place in holders:
             field = "name" if target == rate.name else "target.name"
             write = f"another name: {holders[place]} is published in this ConfigMap of namespace {rate.namespace}"
             reader.mistake(f"{key}.{field}", target, write)
         holders.setdefault(place, key)
-        found.append(rate)
-    return tuple(found)
+        found[key] = rate
+    _check_former_names(reader, found)
+    return tuple(found.values())
+
+
+def _check_former_names(reader: ConfigReader, found: Mapping[str, RateArgs]) -> None:
+    """Check that nobody claims a rate that the stack still has."""
+    held = {(rate.namespace, rate.name) for rate in found.values()}
+    for key, rate in found.items():
+        former = rate.former_name
+        if former is not None and (not names.is_object_name(former) or (rate.namespace, former) in held):
+            reader.mistake(f"{key}.formerName", former, "the name that it had before, which no rate has now")
 
 
 def _rate(reader: ConfigReader, key: str, entry: Mapping[str, Any], providers: Sequence[str]) -> tuple[RateArgs, str]:
@@ -64,7 +74,8 @@ def _rate(reader: ConfigReader, key: str, entry: Mapping[str, Any], providers: S
         reader.mistake(f"{key}.provider", parsed.provider, f"one of this stack's providers: {', '.join(providers)}")
     _check_date(reader, key, parsed.date, asked)
     target = spec["target"].get("name", name) if isinstance(spec.get("target"), dict) else name
-    return RateArgs(str(name), spec, str(namespace)), str(target)
+    former = str(entry["formerName"]) if entry.get("formerName") else None
+    return RateArgs(str(name), spec, str(namespace), former), str(target)
 
 
 def _default_name(reader: ConfigReader, key: str, spec: Mapping[str, Any]) -> str:

@@ -4,6 +4,9 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+import pulumi_docker_build as docker_build
+
+from exchangerates_infra.addresses import leads_somewhere
 from exchangerates_infra.args import (
     CrdArgs,
     EgressArgs,
@@ -20,10 +23,16 @@ SBOM_GENERATOR: Final = "docker/buildkit-syft-scanner:stable-1"
 """What lists an image's contents where the stack names no other: BuildKit's own default."""
 _REPOSITORY: Final = r"(localhost|[a-z0-9\-]+:[0-9]+|[a-z0-9\-]+(\.[a-z0-9\-]+)+(:[0-9]+)?)(/[a-z0-9._\-]+)+"
 """With the registry's host: without one, the built image has no reference by digest."""
+_SHORT_OF_DOCKER_HUB: Final = r"index\.docker\.io/.*|docker\.io/[^/]+"
+"""What Docker writes in another way: docker.io in place of the first, docker.io/library/... in place of the second."""
 _OF_A_BUILD: Final = ("repository", "tag", "platforms", "builder", "baseImage", "provenance", "sbom")
 _CREDENTIALS: Final = r"[^\s:/?#@\[\]]+:[^\s:/?#@\[\]]+"
 _CREDENTIALS_APART: Final = "and user and password with `pulumi config set --secret proxyCredentials user:password`"
-_PLATFORM: Final = r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?"
+_PLATFORM: Final = "|".join(re.escape(platform.value) for platform in docker_build.Platform)
+"""Those that the image's resource takes: none has a variant."""
+
+_SCRAPE_INTERVAL: Final = "0|" + "".join(f"([0-9]+{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
+"""The Prometheus Operator's own pattern: units in this order, each once."""
 
 
 def image(reader: ConfigReader) -> ImageArgs:
@@ -35,12 +44,17 @@ def image(reader: ConfigReader) -> ImageArgs:
                 "repository", _REPOSITORY, "registry and repository without a tag, such as docker.io/team/operator"
             ),
             tag=section.text("tag", r"[\w][\w.\-]{0,127}", "a tag such as latest") or "latest",
-            platforms=section.texts("platforms", "a list of platforms such as linux/amd64", _PLATFORM),
+            platforms=section.texts(
+                "platforms", "a list of platforms without a variant, such as [linux/amd64, linux/arm64]", _PLATFORM
+            ),
             builder=section.text("builder", r"\S+", "the name of a BuildKit builder (docker buildx ls)"),
             base_image=section.text("baseImage", r"\S+", "the reference of an image with Python and pip"),
             provenance=section.boolean("provenance", default=False),
             sbom=_sbom(section),
+            pull_secrets=section.object_names("pullSecrets", "names of Secrets in the operator's namespace, each once"),
         )
+        if re.fullmatch(_SHORT_OF_DOCKER_HUB, args.repository or ""):
+            section.mistake("repository", "Docker Hub's as docker.io/ACCOUNT/NAME, such as docker.io/team/operator")
         for key in _OF_A_BUILD:
             if args.ref is not None and section.has(key):
                 section.mistake(key, "either ref, an image that is there, or this key, for one that is built")
@@ -114,7 +128,12 @@ def _proxy(section: Section, key: str) -> str | None:
         write = f"the address alone, which everybody reads in the Deployment, {_CREDENTIALS_APART}"
         section.mistake(key, write, "(with a password)")
         return None
-    return section.text(key, r"https?://[^\s,/]+/?", "an address such as http://proxy.example.com:3128")
+    address = section.text(key, r"https?://[^\s,/]+/?", "an address such as http://proxy.example.com:3128")
+    if address is not None and not leads_somewhere(address):
+        section.mistake(
+            key, "an address with a host, and a port from 1 to 65535, such as http://proxy.example.com:3128"
+        )
+    return address
 
 
 def _proxy_credentials(reader: ConfigReader, secrets: Collection[str]) -> str | None:
@@ -130,6 +149,7 @@ def network_policy(reader: ConfigReader) -> NetworkPolicyArgs:
         return NetworkPolicyArgs(
             enabled=section.boolean("enabled", default=False),
             api_server_ports=section.ports("apiServerPorts", NetworkPolicyArgs().api_server_ports),
+            ports=section.ports("ports", ()),
         )
 
 
@@ -141,7 +161,7 @@ def monitoring(reader: ConfigReader) -> MonitoringArgs:
             enabled=section.boolean("enabled", default=False),
             labels=section.labels("labels"),
             dashboard_labels=section.labels("dashboardLabels") or defaults.dashboard_labels,
-            scrape_interval=section.text("scrapeInterval", r"([0-9]+(m|s))+", "a duration such as 30s or 1m")
+            scrape_interval=section.text("scrapeInterval", _SCRAPE_INTERVAL, "a duration such as 30s or 1m30s")
             or defaults.scrape_interval,
             runbook_url=section.text("runbookUrl", r"\S+", "an address such as https://wiki.example.com/runbook")
             or defaults.runbook_url,

@@ -12,6 +12,7 @@ from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     ContainerPortArgs,
     HTTPGetActionArgs,
+    LocalObjectReferenceArgs,
     PodSecurityContextArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
@@ -127,6 +128,7 @@ def _pod(args: OperatorArgs, image: OperatorImage, account: pulumi.Input[str]) -
     ca = VolumeArgs(name="ca", config_map=ConfigMapVolumeSourceArgs(name=_CA))
     return PodSpecArgs(
         service_account_name=account,
+        image_pull_secrets=[LocalObjectReferenceArgs(name=found) for found in args.image.pull_secrets] or None,
         termination_grace_period_seconds=10,
         priority_class_name=args.pod.priority_class,
         # None where they are empty: the API server drops what is empty, and each preview would show it anew.

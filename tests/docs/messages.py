@@ -28,6 +28,7 @@ _CALLS: Final[dict[tuple[str, str], tuple[str, int]]] = {
     ("section", "text"): ("config", 2),
     ("section", "texts"): ("config", 1),
     ("section", "objects"): ("config", 1),
+    ("section", "object_names"): ("config", 1),
     ("reader", "by_provider"): ("config", 1),
 }
 """The kinds of messages that methods make, and which argument the text is; of a mistake it says what to write."""

@@ -145,3 +145,10 @@ def test_the_program_names_every_stack_file() -> None:
         keys = yaml.safe_load(path.read_text())["config"]
         ours = {key.removeprefix("exchange-rate-operator:") for key in keys if not key.startswith("pulumi:")}
         assert ours <= set(declared), path.name
+
+
+def test_the_project_and_the_readme_ask_for_the_same_cli() -> None:
+    """The CLI reads the range from `Pulumi.yaml`, and a person the version from the README."""
+    required = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["requiredPulumiVersion"]
+    (version,) = re.findall(r"pulumi\.com/docs/install/\) (\S+) or newer", (ROOT / "README.md").read_text())
+    assert required == f">={version}.0"

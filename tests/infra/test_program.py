@@ -1,6 +1,8 @@
 """The whole program under Pulumi's mocks: what each stack file gives, and what its config may change."""
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,7 +11,7 @@ from tests.infra.conftest import Program, container, environment, of_kind, recor
 from exchangerates.settings import Settings
 from exchangerates_infra.config_reader import StackConfigError
 from exchangerates_infra.project import ROOT
-from exchangerates_infra.recorder import Recording, record, stack_file_values
+from exchangerates_infra.recorder import DuplicateResourceError, Recording, record, record_program, stack_file_values
 
 CLUSTERS = ("pulumi:providers:kubernetes::cluster::", "pulumi:providers:kubernetes::cluster-crd::")
 
@@ -106,6 +108,16 @@ def test_commands_lead_to_the_stacks_own_kubeconfig(program: Program) -> None:
     assert "--kubeconfig /home/me/clusters/dev --namespace" in recording.outputs["showLogs"]
 
 
+def test_a_kubeconfig_at_home_is_found_by_a_shell(program: Program, tmp_path: Path) -> None:
+    """The home directory stays outside the quotes, and what follows inside them."""
+    shown = program(kubeconfig="~/.kube/the staging").outputs["showRates"]
+    words = shown.replace("kubectl", "printf '%s\\n'", 1)
+    told = subprocess.run(
+        ["/bin/sh", "-c", words], env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert told[told.index("--kubeconfig") + 1] == f"{tmp_path}/.kube/the staging"
+
+
 def test_an_update_waits_for_rates_and_rollout_in_prod() -> None:
     """`pulumi up` is done when the environment's rates are Ready."""
     for rate in of_kind(recorded("prod"), "ExchangeRate"):
@@ -154,6 +166,47 @@ def test_stack_config_drives_the_rates(program: Program) -> None:
         ("default", "exchange-rate-chf"): {"currency": "CHF"},
         ("shop", "yen"): {"currency": "JPY", "base": "USD"},
     }
+
+
+def test_rates_whose_names_join_alike_are_two(program: Program) -> None:
+    """A hyphen may be in a name and in a namespace; a stack of an older version keeps its objects by their aliases."""
+    rates = [
+        {"name": "a-usd", "namespace": "team", "currency": "USD"},
+        {"name": "usd", "namespace": "team-a", "currency": "USD"},
+    ]
+    found = {rate.name: rate.aliases for rate in of_kind(program(rates=json.dumps(rates)), "ExchangeRate")}
+    former = ("exchange-rate-operator-rate-team-a-usd",)
+    assert found == {
+        "exchange-rate-operator-rate-team/a-usd": former,
+        "exchange-rate-operator-rate-team-a/usd": former,
+    }
+
+
+def test_a_renamed_rate_is_one_replacement_that_deletes_first(program: Program) -> None:
+    """Both would want one ConfigMap; Pulumi finds the old one by its alias, also as an older version called it."""
+    rates = [{"name": "b", "formerName": "a", "currency": "USD", "target": {"name": "x"}}]
+    (rate,) = of_kind(program(rates=json.dumps(rates)), "ExchangeRate")
+    assert rate.delete_before_replace
+    prefix = "exchange-rate-operator-rate-default"
+    assert {f"{prefix}/a", f"{prefix}-a"} < set(rate.aliases)
+    assert rate.inputs["spec"] == {"currency": "USD", "target": {"name": "x"}}
+
+
+def test_another_config_map_leaves_a_rate_in_its_place(program: Program) -> None:
+    """A new `target.name` is an update of the object that is there: its name to Pulumi is the same."""
+    first, second = (
+        of_kind(program(rates=json.dumps([{"currency": "USD", **target}])), "ExchangeRate")[0].urn
+        for target in ({}, {"target": {"name": "x"}})
+    )
+    assert first == second
+
+
+def test_a_resource_that_is_registered_twice_is_refused(tmp_path: Path) -> None:
+    """The engine refuses it too: of one type, name and parent there is one."""
+    file = tmp_path / "program.py"
+    file.write_text("import pulumi_kubernetes as k8s\n" + 'k8s.Provider("c", context="c")\n' * 2)
+    with pytest.raises(DuplicateResourceError, match=r"Duplicate resource URN: urn:pulumi:dev::.*::c$"):
+        record_program(file, "dev", {})
 
 
 def test_a_namespace_that_is_there_is_used_and_left(program: Program) -> None:

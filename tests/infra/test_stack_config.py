@@ -78,6 +78,24 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
             "image", '{"repository": "r.example.com/operator:1"}', "without a tag", id="repository with a tag"
         ),
         pytest.param("image", '{"platforms": "linux/arm64"}', "a list of platforms", id="a platform that is no list"),
+        *(
+            pytest.param(
+                *("image", json.dumps({"repository": "r.example.com/op", "platforms": [platform]})),
+                f"image.platforms: '[\"{platform}\"]': write a list of platforms without a variant",
+                id=platform,
+            )
+            for platform in ("linux/arm64/v8", "linux/foo", "linux")
+        ),
+        *(
+            pytest.param("image", json.dumps({"repository": given}), f"'{given}': write Docker Hub's as", id=given)
+            for given in ("index.docker.io/team/op", "docker.io/op")
+        ),
+        *(
+            pytest.param(
+                "image", json.dumps({"pullSecrets": given}), "names of Secrets", id=f"pull secrets {given}"[:50]
+            )
+            for given in ("registry", ["A b"], ["registry", "registry"], ["a" * 254], [{"name": "registry"}])
+        ),
         pytest.param("image", '{"sbom": 1}', "true, false, or the reference", id="sbom"),
         pytest.param("image", '"operator:1"', "an object", id="an image that is no object"),
         pytest.param("crd", '{"manage": "no"}', "true or false", id="crd's boolean"),
@@ -100,8 +118,18 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("proxy", '{"exceptions": "a,b"}', "a list of hosts", id="exceptions"),
         pytest.param("caBundle", "/etc/ca.crt", "PEM", id="bundle"),
         pytest.param("networkPolicy", '{"apiServerPorts": [0]}', "a list of ports", id="port"),
-        pytest.param("monitoring", '{"scrapeInterval": "1"}', "such as 30s", id="scrape interval"),
+        pytest.param("networkPolicy", '{"ports": ["dns"]}', "a list of ports", id="ports"),
+        *(
+            pytest.param(
+                "monitoring", json.dumps({"scrapeInterval": given}), "such as 30s", id=f"scraped every {given}"
+            )
+            for given in ("1", 30, "30s1m", "30s30s", "1m 30s", "1.5m")
+        ),
         pytest.param("kubeconfig", "apiVersion: v1\nusers: [planted-key]", "--secret", id="kubeconfig in plain text"),
+        *(
+            pytest.param("kubeconfig", path, f"'{path}': write an absolute path, or ~/", id=path)
+            for path in ("staging", "./staging", "~", "~me/staging")
+        ),
         pytest.param("minFetchIntervals", '{"ecb": "often"}', "a duration", id="interval"),
         pytest.param("minFetchIntervals", '{"ecb": "0s"}', "a duration from 1s", id="no interval"),
         pytest.param("minFetchIntervals", '{"fixer": "8h"}', "frankfurter, ecb", id="interval of nobody"),
@@ -132,6 +160,29 @@ def test_a_mistake_names_its_key_and_what_to_write(key: str, value: str, told: s
     assert f"{PROJECT}:{key}" in str(caught.value)
     assert told in str(caught.value)
     assert "planted-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["x:99999", "x:abc", "x:0", "x:-1", ":80", "[x"])
+def test_an_address_that_leads_nowhere_is_told(place: str) -> None:
+    """The NetworkPolicy could not be made of it, and the operator could never reach it."""
+    address = f"http://{place}"
+    for key, path in (("providerUrls", "ecb"), ("proxy", "https"), ("proxy", "http")):
+        with pytest.raises(StackConfigError) as caught:
+            StackConfig.parse(GOOD | {key: json.dumps({path: address})})
+        (line,) = str(caught.value).splitlines()[1:]
+        assert line.startswith(f"  - {PROJECT}:{key}.{path}: '{address}': write an address")
+        for good in ("http://x", "https://x:65535", "http://[2001:db8::1]:3128"):
+            StackConfig.parse(GOOD | {key: json.dumps({path: good})})
+
+
+@pytest.mark.parametrize(
+    "repository", ["docker.io/team/op", "r.example.com/op", "my.docker.io/op", "localhost:5000/op"]
+)
+def test_a_repository_is_taken_as_it_is(repository: str) -> None:
+    """Only Docker Hub's own has other ways to be written."""
+    assert StackConfig.parse(GOOD | {"image": json.dumps({"repository": repository})}).operator.image.repository == (
+        repository
+    )
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,16 @@ def test_two_rates_never_share_a_config_map() -> None:
     assert len(parse(usd, {**gbp, "namespace": "shop"}).operator.rates) == 2
 
 
+@pytest.mark.parametrize("former", ["exchange-rate-usd", "exchange-rate-gbp", "A b"])
+def test_a_former_name_is_nobodys_now(former: str) -> None:
+    """Pulumi would take another rate's object for it; in another namespace the name is free."""
+    usd, gbp = {"currency": "USD", "formerName": former}, {"currency": "GBP"}
+    (told,) = mistakes(usd, gbp)
+    assert told.startswith(f"rates[0].formerName: '{former}': write the name that it had before, which no rate has now")
+    elsewhere = {**gbp, "namespace": "shop", "formerName": "exchange-rate-usd"}
+    assert parse({"currency": "USD"}, elsewhere).operator.rates[1].former_name == "exchange-rate-usd"
+
+
 @pytest.mark.parametrize("days", [0, 1, 400])
 def test_a_day_has_to_be_over(days: int) -> None:
     """Its rate is not known yet; yesterday's is."""

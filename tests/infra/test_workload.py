@@ -61,6 +61,14 @@ def test_the_stack_says_where_the_pod_runs(program: Program) -> None:
     assert deployment.inputs["spec"]["selector"] == {"matchLabels": own}
 
 
+@pytest.mark.parametrize("image", [{}, {"ref": "r.example.com/op:1"}], ids=["one that is built", "one that is there"])
+def test_the_stack_names_the_secrets_to_pull_with(program: Program, image: dict[str, Any]) -> None:
+    """They are in the Pod, whose node reads them; without any there is no such field."""
+    assert "imagePullSecrets" not in template(program(image=json.dumps(image)))["spec"]
+    recording = program(image=json.dumps({**image, "pullSecrets": ["registry", "other.registry"]}))
+    assert template(recording)["spec"]["imagePullSecrets"] == [{"name": "registry"}, {"name": "other.registry"}]
+
+
 def empty_values(value: object, path: str = "") -> list[str]:
     """Name the fields of a tree that are empty."""
     if value in ("", None, [], {}):
@@ -154,6 +162,20 @@ def test_the_network_policy_opens_what_is_needed(program: Program, values: dict[
     assert into == {"ports": [{"port": 8080, "protocol": "TCP"}]}
     out = [{(port["port"], port["protocol"]) for port in rule["ports"]} for rule in spec["egress"]]
     assert out == [{(53, "UDP"), (53, "TCP")}, {(6443, "TCP")}, {(port, "TCP") for port in upstream}]
+
+
+def test_the_network_policy_opens_what_the_stack_adds(program: Program) -> None:
+    """A Service's target port and another port of the DNS: over TCP and UDP, beside everything else."""
+    without, with_them = (
+        of_kind(program(networkPolicy=json.dumps({"enabled": True, **more})), "NetworkPolicy")[0].inputs["spec"]
+        for more in ({}, {"ports": [8080, 5353]})
+    )
+    (added,) = with_them["egress"][len(without["egress"]) :]
+    assert with_them["egress"][: len(without["egress"])] == without["egress"]
+    assert {(port["port"], port["protocol"]) for port in added["ports"]} == {
+        (port, protocol) for port in (8080, 5353) for protocol in ("TCP", "UDP")
+    }
+    assert all(rule["ports"] for rule in without["egress"])
 
 
 def test_the_operator_takes_its_bundle(program: Program, tmp_path: Path) -> None:
