@@ -175,6 +175,13 @@ def test_an_address_that_leads_nowhere_is_told(place: str) -> None:
             StackConfig.parse(GOOD | {key: json.dumps({path: good})})
 
 
+@pytest.mark.parametrize("interval", ["0", "30s", "1h", "1d12h", "500ms", "1m500ms"])
+def test_a_scrape_interval_is_what_the_prometheus_operator_takes(interval: str) -> None:
+    """It has more units than the operator's own durations."""
+    given = StackConfig.parse(GOOD | {"monitoring": json.dumps({"scrapeInterval": interval})})
+    assert given.operator.monitoring.scrape_interval == interval
+
+
 @pytest.mark.parametrize(
     "repository", ["docker.io/team/op", "r.example.com/op", "my.docker.io/op", "localhost:5000/op"]
 )
