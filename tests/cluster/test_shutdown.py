@@ -1,5 +1,6 @@
 """SIGTERM at any moment: the process ends by itself at once, and what it had begun is whole."""
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -174,7 +175,11 @@ def hears_sigterm(pid: int) -> bool:
 
 def has_event_loop(pid: int) -> bool:
     """Tell whether a process has begun to work: before that it imports."""
-    return any("eventpoll" in str(found.readlink()) for found in (proc(pid) / "fd").iterdir())
+    targets = list[str]()
+    for found in (proc(pid) / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            targets.append(str(found.readlink()))
+    return any("eventpoll" in target for target in targets)
 
 
 @pytest.mark.parametrize("working", [False, True], ids=["while it imports", "at work"])
