@@ -54,7 +54,7 @@ class Agenda:
     observed: Observed
     now: Callable[[], float]
     woken: Callable[[], None]
-    schedule: Schedule[ObjectKey] = field(default_factory=Schedule)
+    schedule: Schedule[ObjectKey] = field(default_factory=lambda: Schedule(group=lambda key: key.namespace))
     _memories: dict[ObjectKey, Memory] = field(default_factory=dict)
     _contenders: set[ObjectKey] = field(default_factory=set)
     """The objects that wait for a ConfigMap's name to become free."""
