@@ -136,7 +136,8 @@ def _rows(body: bytes) -> list[Row]:
     def refuse_document_type(*_: object) -> None:
         raise FetchError("the XML declares a document type")
 
-    parser = expat.ParserCreate(namespace_separator=" ")
+    # Whatever encoding the document names: for one that expat does not know, Python would call any of its codecs.
+    parser = expat.ParserCreate(encoding="utf-8", namespace_separator=" ")
     parser.StartElementHandler = start
     parser.StartDoctypeDeclHandler = refuse_document_type
     try:
