@@ -1,6 +1,7 @@
 """A second `pulumi up` has nothing to do: the API server keeps what it is given as it is given."""
 
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 import pytest
 from tests.cluster import as_pulumi
@@ -17,7 +18,7 @@ EVERYTHING = {
     "providers": ["exchangeratesapi", "ecb"],
     "exchangeratesapiKey": KEY,
     "proxy": {"https": "http://proxy.example.com:3128", "exceptions": [".example.com"]},
-    "proxyCredentials": f"me:{KEY}",
+    "proxyCredentials": f"me:{quote(KEY, safe='')}",
     "caBundle": "-----BEGIN CERTIFICATE-----\n",
     "networkPolicy": {"enabled": True},
     "monitoring": {"enabled": True, "labels": {"release": "prometheus"}},
