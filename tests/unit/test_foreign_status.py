@@ -138,7 +138,7 @@ def test_status_and_config_map_that_are_forged_alike_are_both_put_back(monkeypat
         world.cluster.add("rate")
         await asyncio.sleep(5.0)
         status, data = world.cluster.status("rate"), world.cluster.data("rate")
-        world.cluster.edit_map("rate", rate="999", date="2026-10-31")
+        world.cluster.tamper("rate", rate="999", date="2026-10-31")
         world.cluster.forge_status("rate", rate="999", date="2026-10-31")
         await asyncio.sleep(1.0)
         assert (world.cluster.status("rate"), world.cluster.data("rate")) == (status, data)
