@@ -282,3 +282,26 @@ def test_a_write_whose_answer_is_lost_is_no_reason_to_go_back(monkeypatch: pytes
         assert {world.cluster.data("rate")["publishedAt"]} == published
 
     world.run(story())
+
+
+def test_a_status_that_fails_later_tells_what_was_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ConfigMap has the new rate, the status that should have said so was refused, and then nobody quotes it."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.00", BGN="1.95")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def refused(*_: object) -> ExchangeRate:
+        upstream.rates = {"USD": "1.00"}
+        raise ApiError(500, {})
+
+    async def story() -> None:
+        world.cluster.add("rate", currency="BGN")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"BGN": "1.96"}
+        with monkeypatch.context() as patched:
+            patched.setattr(world.cluster, "patch_status", refused)
+            await asyncio.sleep(3 * HOUR_S)
+        await asyncio.sleep(HOUR_S)
+        assert (world.cluster.data("rate")["rate"], world.cluster.ready("rate")) == ("1.96", "CurrencyNotSupported")
+        assert world.cluster.status("rate")["rates"][0]["rate"] == "1.96"
+
+    world.run(story())
