@@ -6,16 +6,21 @@ Every look is synchronous: where a provider has to be waited for, the pass is ma
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from exchangerates import configmap, memory, status
 from exchangerates.api import Condition, Reason
+from exchangerates.day_tables import CARRIED_S
 from exchangerates.errors import FetchedBefore, InvalidSpec, ReconcileError, Suspended
 from exchangerates.observed import ExchangeRate
 from exchangerates.publication import Held, Publication, approved, decide, second_word
 from exchangerates.rate_tables import Fetched
 from exchangerates.rates import TIME, Quote
 from exchangerates.spec import MAX_REFRESH_INTERVAL_S, ExchangeRateSpec
+
+_LATE: Final = dt.timedelta(days=1)
+"""How late a provider may publish the rate of a day."""
+_SATURDAY: Final = 5
 
 
 class Rates(Protocol):
@@ -121,11 +126,16 @@ class Lookup:
         if date >= today:
             tomorrow = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), dt.UTC)
             wait_s = min((tomorrow - self.now).total_seconds(), MAX_REFRESH_INTERVAL_S)
-            error = InvalidSpec("date", f"{date} is not over yet (UTC); write an earlier day, or wait")
-            error.retry_after_s = wait_s
-            raise error
+            raise InvalidSpec("date", f"{date} is not over yet (UTC); write an earlier day, or wait", wait_s)
         if published is None:
             quotes = self.rates.quote_on(self.spec, date)
+            if today <= date + _LATE and _is_awaited(min(quote.date for quote in quotes), date):
+                raise InvalidSpec(
+                    "date",
+                    f"{quotes[0].provider} has no rate of {date} yet; if none comes, the last one before it is taken "
+                    f"when {date + _LATE} is over (UTC); write an earlier day, or wait",
+                    CARRIED_S,
+                )
             since = configmap.written_since(self.written, self.spec, quotes)
             published = Publication(quotes).published_since(since or self.now.strftime(TIME))
         return Found(published, MAX_REFRESH_INTERVAL_S)
@@ -140,6 +150,11 @@ class Lookup:
         # Who asks by annotation takes the newest table that the provider allows, not one of the last interval.
         max_age_s = self.spec.refresh_interval_s if status.acknowledged(self.owner) else 0.0
         return self.rates.quote(self.spec, max_age_s, urgent=urgent)
+
+
+def _is_awaited(quoted: dt.date, wanted: dt.date) -> bool:
+    """Tell whether there is a working day after a quote, up to the wanted day: banks quote nothing on weekends."""
+    return any((wanted - dt.timedelta(days=back)).weekday() < _SATURDAY for back in range((wanted - quoted).days))
 
 
 def _suspended(spec: ExchangeRateSpec) -> Suspended:
