@@ -23,6 +23,7 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
+from exchangerates_infra.config_reader import StackConfigError
 from exchangerates_infra.mock_monitor import Echo, RecordedResource, RecordingMonitor
 from exchangerates_infra.project import PROJECT, ROOT
 
@@ -64,6 +65,9 @@ def stack_file_values(stack: str, overrides: Mapping[str, object] | None = None)
     Args:
         stack: The name of the stack file.
         overrides: Values in place of the file's, by key without the project's name.
+
+    Raises:
+        StackConfigError: A key is there twice.
     """
     project = _yaml("Pulumi.yaml")["config"]
     values = {f"{PROJECT}:{key}": entry["default"] for key, entry in project.items() if "default" in entry}
@@ -156,8 +160,18 @@ def _ordered(recorded: list[RecordedResource]) -> Iterator[RecordedResource]:
 
 
 def _yaml(name: str) -> dict[str, Any]:
-    body: dict[str, Any] = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+    body: dict[str, Any] = yaml.load((ROOT / name).read_text(encoding="utf-8"), _StackFile)  # noqa: S506 - a safe one
     return body
+
+
+class _StackFile(yaml.SafeLoader):
+    """Refuses a key that is there twice, as the CLI does: the last one would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        keys = [key.value for key, _ in node.value]
+        if doubled := sorted({str(key) for key in keys if keys.count(key) > 1}):
+            raise StackConfigError(f"the stack file has {', '.join(doubled)} twice; write it once")
+        return super().construct_mapping(node, deep)
 
 
 @contextmanager

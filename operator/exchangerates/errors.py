@@ -136,8 +136,8 @@ class InvalidSpec(ReconcileError):
 
     reason = Reason.INVALID_SPEC
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"spec.{field}: {message}")
+    def __init__(self, field: str, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"spec.{field}: {message}", retry_after_s=retry_after_s)
         self.field = field
 
 

@@ -155,6 +155,8 @@ class _Reader:
         for name, _, value in pairs:
             if name not in PROVIDERS or not value:
                 self.mistake(variable, f"{name}={value}", f"name=value with a name of {', '.join(PROVIDERS)}")
+        for name in {name for name, _, _ in pairs if [pair[0] for pair in pairs].count(name) > 1}:
+            self.mistake(variable, self.text(variable, ""), f"{name} only once")
         return {name: value for name, _, value in pairs}
 
     def object_key(self, variable: Env) -> ObjectKey | None:

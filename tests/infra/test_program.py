@@ -9,6 +9,7 @@ import yaml
 from tests.infra.conftest import Program, container, environment, of_kind, recorded
 
 from exchangerates.settings import Settings
+from exchangerates_infra import recorder
 from exchangerates_infra.config_reader import StackConfigError
 from exchangerates_infra.project import ROOT
 from exchangerates_infra.recorder import DuplicateResourceError, Recording, record, record_program, stack_file_values
@@ -278,3 +279,16 @@ def test_the_api_key_is_a_secret_and_nowhere_else(program: Program) -> None:
     ]
     assert hashes[0] != hashes[1]
     assert any("valueFrom" in entry for entry in container(first)["env"])
+
+
+def test_a_key_that_is_twice_in_a_stack_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The CLI refuses it, too: the last one would win in silence."""
+    (tmp_path / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
+    file = tmp_path / "Pulumi.here.yaml"
+    file.write_text("config:\n  exchange-rate-operator:minFetchIntervals:\n    ecb: 1h\n    frankfurter: 1h\n")
+    monkeypatch.setattr(recorder, "ROOT", tmp_path)
+    intervals = '{"ecb": "1h", "frankfurter": "1h"}'
+    assert stack_file_values("here")["exchange-rate-operator:minFetchIntervals"] == intervals
+    file.write_text(file.read_text().replace("frankfurter", "ecb"))
+    with pytest.raises(StackConfigError, match="the stack file has ecb twice; write it once"):
+        stack_file_values("here")

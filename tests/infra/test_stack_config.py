@@ -58,6 +58,7 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("providers", '["fixer"]', "frankfurter, ecb, exchangeratesapi", id="unknown provider"),
         pytest.param("providers", '["ecb", "ecb"]', "each once", id="provider twice"),
         pytest.param("providers", "ecb", "JSON", id="a provider that is no list"),
+        pytest.param("minFetchIntervals", '{"ecb": "1h", "ecb": "2h"}', "each key once", id="interval twice"),
         pytest.param("logLevel", "verbose", "DEBUG, INFO", id="log level"),
         pytest.param("waitForRates", "yes", "true, false", id="boolean"),
         pytest.param("namespace", "My_Namespace", "lower-case letters", id="namespace"),

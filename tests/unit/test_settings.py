@@ -70,3 +70,13 @@ def test_the_key_is_not_shown() -> None:
     """Settings may end in a log."""
     settings = Settings.from_environment({Env.EXCHANGERATESAPI_KEY: "planted-key"})
     assert "planted-key" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [(Env.MIN_FETCH_INTERVALS, "ecb=1h,ecb=2h"), (Env.MAX_CALLS_PER_DAY, "ecb=9,frankfurter=9,ecb=9")],
+)
+def test_a_provider_is_named_once(variable: Env, value: str) -> None:
+    """Which of the two is meant nobody knows."""
+    with pytest.raises(SettingsError, match=f"{variable}='{value}': write ecb only once$"):
+        Settings.from_environment({variable: value})
