@@ -14,7 +14,7 @@ LONG_S = 600.0
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_an_api_server_that_refuses_is_waited_for(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    """Ending would not help, and Kubernetes would start the process ever more rarely; a missing CRD is another thing."""
+    """Ending would not help: Kubernetes would start the process ever more rarely. A missing CRD is another thing."""
     times = list[float]()
 
     async def serves(*_: object) -> bool:

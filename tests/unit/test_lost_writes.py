@@ -241,3 +241,24 @@ def test_the_end_of_a_config_map_that_no_watch_tells_is_found_soon(
         assert world.cluster.data("rate")["rate"] == "1.00"
 
     world.run(story())
+
+
+def test_a_wish_that_comes_too_early_after_a_restart_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider may not be asked yet, and no table is there: it is not told to be fulfilled, and is soon."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.00")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"USD": "1.20"}
+        await world.stop()
+        world.cluster.annotate("rate", REFRESH_ANNOTATION, "now")
+        await world.restart()
+        await asyncio.sleep(2.0)
+        assert "lastRefresh" not in world.cluster.status("rate")
+        await asyncio.sleep(upstream.least_interval_s + 5.0)
+        assert world.cluster.status("rate")["lastRefresh"]["request"] == "now"
+        assert world.cluster.data("rate")["rate"] == "1.20"
+
+    world.run(story())
