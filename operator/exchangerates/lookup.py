@@ -35,11 +35,13 @@ class Found:
         published: What is to be published.
         usable_s: Seconds until it should be looked again; 0 keeps the look that is planned.
         looked: False where it was too early to ask anybody: who has wished for a look waits for it.
+        behind: Whether the ConfigMap holds a later one, which nobody can confirm now: it is to be left as it is.
     """
 
     published: Publication
     usable_s: float
     looked: bool = True
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Lookup:
         owner: The object.
         spec: What it asks for.
         written: The data of its own ConfigMap; empty where there is none.
+        own_hand: Whether the operator alone has written that.
         now: The time, UTC.
     """
 
@@ -58,6 +61,7 @@ class Lookup:
     owner: ExchangeRate
     spec: ExchangeRateSpec
     written: Mapping[str, str]
+    own_hand: bool
     now: dt.datetime
 
     def find(self, *, refresh: bool) -> Found:
@@ -90,7 +94,7 @@ class Lookup:
         except ReconcileError as error:
             if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
                 raise
-            return Found(published, error.retry_after_s or 0.0)
+            return Found(published, error.retry_after_s or 0.0, behind=behind and self.own_hand)
         since = configmap.written_since(self.written, self.spec, fetched.quotes)
         decided = decide(self.spec, published, fetched.quotes, self.now, since)
         if decided.held is not None:

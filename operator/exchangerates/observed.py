@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from exchangerates.api import APPROVE_ANNOTATION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION
+from exchangerates.managed_fields import set_by_us
 
 MAX_REQUEST_CHARS: Final = 64
 """What is remembered of a refresh annotation's value; an annotation may be far longer than a status should be."""
@@ -97,6 +98,7 @@ class ConfigMap:
         own_labels: The keys of the labels that the operator alone has set, by the API server's bookkeeping.
         own_annotations: The same of annotations.
         binary_keys: The keys of its `binaryData`.
+        own_data: Whether the operator alone has set its data, by the same bookkeeping.
     """
 
     key: ObjectKey
@@ -111,6 +113,7 @@ class ConfigMap:
     own_labels: frozenset[str] = _NO_KEYS
     own_annotations: frozenset[str] = _NO_KEYS
     binary_keys: frozenset[str] = _NO_KEYS
+    own_data: bool = False
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ConfigMap":
@@ -128,9 +131,10 @@ class ConfigMap:
             immutable=bool(body.get("immutable")),
             data=_slim(body.get("data")) or _NO_ITEMS,
             annotations=meta.get("annotations") or _NO_ITEMS,
-            own_labels=_shared(_set_by_us(meta, "f:labels"), _OWN_KEYS),
-            own_annotations=_shared(_set_by_us(meta, "f:annotations"), _NO_KEYS),
+            own_labels=_shared(set_by_us(meta, "f:metadata", "f:labels"), _OWN_KEYS),
+            own_annotations=_shared(set_by_us(meta, "f:metadata", "f:annotations"), _NO_KEYS),
             binary_keys=_shared(frozenset(body.get("binaryData") or ()), _NO_KEYS),
+            own_data=set_by_us(meta, "f:data") == (body.get("data") or _NO_ITEMS).keys(),
         )
 
 
@@ -167,17 +171,6 @@ def _without_times(part: Any) -> Any:  # noqa: ANN401 - any part of a status
 def _shared(value: T, usual: T) -> T:
     """Give the one usual value in place of its equals: ten thousand ConfigMaps have the same label."""
     return usual if value == usual else value
-
-
-def _set_by_us(meta: Mapping[str, Any], part: str) -> frozenset[str]:
-    """Read from `managedFields` which keys the operator set and nobody else did."""
-    ours: set[str] = set()
-    others: set[str] = set()
-    for entry in meta.get("managedFields") or ():
-        fields = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get(part) or {}
-        keys = ours if entry.get("manager") == FIELD_MANAGER else others
-        keys.update(name.removeprefix("f:") for name in fields if name != ".")
-    return frozenset(ours - others)
 
 
 MAX_GONE: Final = 4096

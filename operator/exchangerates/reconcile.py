@@ -22,7 +22,7 @@ from exchangerates.errors import (
     TargetRefused,
 )
 from exchangerates.lookup import Lookup
-from exchangerates.observed import ExchangeRate, ObjectKey, Observed
+from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
 from exchangerates.publication import age_of_day_s
 from exchangerates.publisher import ANOTHER_OBJECT, Publisher
 from exchangerates.rates import TIME
@@ -98,10 +98,14 @@ class Reconciler:
         try:
             try:
                 spec = parse_spec(owner.key.name, owner.spec, self._defaults)
-                found = Lookup(self._rates, owner, spec, self._written(owner, spec.target), now).find(refresh=refresh)
+                held = self._held(owner, spec.target)
+                written, own_hand = (held.data, held.own_data) if held is not None else ({}, False)
+                found = Lookup(self._rates, owner, spec, written, own_hand, now).find(refresh=refresh)
                 data = configmap.data_of(spec, found.published)
                 if spec.withdraws and found.published.age_s(now) > spec.max_age_s:
                     data = configmap.withdrawn(data, spec.target)
+                elif found.behind:
+                    data = dict(written)
                 await self._publisher.publish(owner, spec.target, data)
             except ReconcileError as error:
                 return await self._fail(owner, spec, error, now, refresh=refresh)
@@ -181,8 +185,13 @@ class Reconciler:
 
     def _written(self, owner: ExchangeRate, target: Target) -> Mapping[str, str]:
         """Give the data of the object's own ConfigMap, empty where there is none."""
+        held = self._held(owner, target)
+        return held.data if held is not None else {}
+
+    def _held(self, owner: ExchangeRate, target: Target) -> ConfigMap | None:
+        """Give the object's own ConfigMap, or None where there is none."""
         held = self._observed.config_maps.get(ObjectKey(owner.key.namespace, target.name))
-        return held.data if held is not None and held.owner_uid == owner.uid else {}
+        return held if held is not None and held.owner_uid == owner.uid else None
 
     async def _report(self, owner: ExchangeRate, desired: Mapping[str, Any], now: dt.datetime) -> Reason:
         """Write the status where it differs, and an event where Ready has turned; give Ready's reason."""

@@ -4,13 +4,13 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from http import HTTPStatus
 from itertools import count
 from typing import Any
 
 from exchangerates import status as statuses
-from exchangerates.api import Condition, Reason
+from exchangerates.api import FIELD_MANAGER, Condition, Reason
 from exchangerates.errors import ApiError
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
 
@@ -48,7 +48,7 @@ class MemoryCluster:
     def edit_map(self, name: str, **data: str) -> None:
         """Change keys of a ConfigMap as somebody else."""
         held = self.maps[ObjectKey("default", name)]
-        self._store("map", self.maps, {**held, "data": {**held["data"], **data}})
+        self._store("map", self.maps, _by({**held, "data": {**held["data"], **data}}, "kubectl", data))
 
     def annotate(self, name: str, key: str, value: str) -> None:
         """Set an annotation of an ExchangeRate."""
@@ -59,7 +59,7 @@ class MemoryCluster:
     def tamper(self, name: str, **data: str) -> None:
         """Change a ConfigMap's data as somebody else; nothing where there is none."""
         if held := self.maps.get(ObjectKey("default", name)):
-            self._store("map", self.maps, {**held, "data": {**held["data"], **data}})
+            self._store("map", self.maps, _by({**held, "data": {**held["data"], **data}}, "kubectl", data))
 
     def lose(self, name: str) -> None:
         """Delete a ConfigMap as somebody else; nothing where there is none."""
@@ -119,7 +119,7 @@ class MemoryCluster:
         if key in self.maps:
             raise ApiError(HTTPStatus.CONFLICT, {})
         made = {**body, "metadata": {**body["metadata"], "uid": f"uid-{key}"}}
-        return ConfigMap.from_body(self._store("map", self.maps, made))
+        return ConfigMap.from_body(self._store("map", self.maps, _by(made, FIELD_MANAGER, body["data"])))
 
     async def patch_config_map(self, key: ObjectKey, patch: Mapping[str, Any]) -> ConfigMap:
         self.writes["patch"] += 1
@@ -130,7 +130,9 @@ class MemoryCluster:
             raise ApiError(HTTPStatus.CONFLICT, {})
         data = {**held["data"], **patch.get("data", {})}
         kept = {name: value for name, value in data.items() if value is not None}
-        return ConfigMap.from_body(self._store("map", self.maps, {**held, "data": kept}))
+        return ConfigMap.from_body(
+            self._store("map", self.maps, _by({**held, "data": kept}, FIELD_MANAGER, patch.get("data", {})))
+        )
 
     async def delete_config_map(self, seen: ConfigMap) -> None:
         self.writes["delete"] += 1
@@ -151,6 +153,18 @@ class MemoryCluster:
         assert message
         assert time
         self.writes[f"event {'Warning' if warning else 'Normal'} {reason} {owner.key.name}"] += 1
+
+
+def _by(body: dict[str, Any], manager: str, keys: Iterable[str]) -> dict[str, Any]:
+    """Note whose the keys of a ConfigMap's data are now, as the API server does."""
+    taken = {f"f:{key}" for key in keys}
+    known = {entry["manager"]: set(entry["fieldsV1"]["f:data"]) for entry in body["metadata"].get("managedFields", [])}
+    owned = {name: fields - taken for name, fields in known.items()} | {manager: known.get(manager, set()) | taken}
+    there = {f"f:{key}" for key in body["data"]}
+    entries = [
+        {"manager": name, "fieldsV1": {"f:data": {key: {} for key in fields & there}}} for name, fields in owned.items()
+    ]
+    return {**body, "metadata": {**body["metadata"], "managedFields": entries}}
 
 
 def _spec(fields: dict[str, object]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from tests.unit.upstreams import Upstream
 from tests.unit.world import World
 
 from exchangerates.api import APPROVE_ANNOTATION, REFRESH_ANNOTATION
-from exchangerates.errors import ApiError, ApiUnreachable
+from exchangerates.errors import ApiError, ApiUnreachable, FetchError
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
 
 FRIDAY = dt.date(2026, 10, 30)
@@ -260,5 +260,41 @@ def test_a_wish_that_comes_too_early_after_a_restart_is_kept(monkeypatch: pytest
         await asyncio.sleep(upstream.least_interval_s + 5.0)
         assert world.cluster.status("rate")["lastRefresh"]["request"] == "now"
         assert world.cluster.data("rate")["rate"] == "1.20"
+
+    world.run(story())
+
+
+@pytest.mark.parametrize("forged", [False, True], ids=["own hand", "another hand"])
+def test_a_restart_between_two_writes_takes_no_rate_back_while_every_provider_is_down(
+    monkeypatch: pytest.MonkeyPatch, *, forged: bool
+) -> None:
+    """What the operator wrote was quoted, though nobody can confirm it now; what somebody else wrote was not."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.10")
+    world = World(monkeypatch, NOW, upstream)
+    write, published = world.cluster.patch_status, list[str]()
+
+    async def lost(*_: object) -> ExchangeRate:
+        raise ApiUnreachable("it ends here")
+
+    async def story() -> None:
+        world.cluster.add("torn")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"USD": "1.20"}
+        monkeypatch.setattr(world.cluster, "patch_status", lost)
+        await asyncio.sleep(1.1 * HOUR_S)
+        assert world.cluster.data("torn")["rate"] == "1.20"
+        await world.stop()
+        if forged:
+            world.cluster.edit_map("torn", rate="9.99")
+        monkeypatch.setattr(world.cluster, "patch_status", write)
+        upstream.error = FetchError("down")
+        await world.restart()
+        for _ in range(100):
+            await asyncio.sleep(10.0)
+            published.append(world.cluster.data("torn")["rate"])
+        upstream.error = None
+        await asyncio.sleep(HOUR_S)
+        assert set(published[1:]) == {"1.10" if forged else "1.20"}
+        assert world.cluster.status("torn")["rates"][0]["rate"] == "1.20"
 
     world.run(story())
