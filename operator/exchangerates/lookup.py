@@ -39,10 +39,12 @@ class Found:
     Attributes:
         published: What is to be published.
         usable_s: Seconds until it should be looked again; 0 keeps the look that is planned.
+        looked: False where it was too early to ask anybody: who has wished for a look waits for it.
     """
 
     published: Publication
     usable_s: float
+    looked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Lookup:
         except FetchedBefore as early:
             if published is None:
                 raise
-            return Found(published, early.usable_s)
+            return Found(published, early.usable_s, looked=False)
         except ReconcileError as error:
             if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
                 raise

@@ -14,6 +14,9 @@ from exchangerates import bounded
 from exchangerates.api import APPROVE_ANNOTATION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION, Key
 from exchangerates.bodies import set_by_us, shared, shortened, slim
 
+MAX_GONE: Final = 4096
+"""Of how many ConfigMaps that are gone it is kept when they went: an answer that is still to come is soon there."""
+
 OWN_LABELS: Final[Mapping[str, str]] = {MANAGED_BY_LABEL: FIELD_MANAGER}
 _NO_ITEMS: Final[Mapping[str, str]] = {}
 _NO_KEYS: Final[frozenset[str]] = frozenset()
@@ -182,6 +185,8 @@ class Observed:
     exchange_rates: dict[ObjectKey, ExchangeRate] = field(default_factory=dict)
     config_maps: dict[ObjectKey, ConfigMap] = field(default_factory=dict)
     _owned: defaultdict[str, set[ObjectKey]] = field(default_factory=lambda: defaultdict(set))
+    _gone: dict[ObjectKey, int] = field(default_factory=dict)
+    """The resource version at which a ConfigMap was told to be gone, of the last ones."""
 
     def note_exchange_rate(self, seen: ExchangeRate) -> bool:
         """Take up an ExchangeRate unless a newer one is known."""
@@ -214,9 +219,10 @@ class Observed:
         return _with_memory(owner, status)
 
     def note_config_map(self, seen: ConfigMap) -> bool:
-        """Take up a ConfigMap unless a newer one is known."""
+        """Take up a ConfigMap unless a newer one is known, or that it is gone by now."""
         known = self.config_maps.get(seen.key)
-        if known is not None and seen.resource_version <= known.resource_version:
+        newest = self._gone.get(seen.key, 0) if known is None else known.resource_version
+        if seen.resource_version <= newest:
             return False
         self.drop_config_map(seen.key)
         self.config_maps[seen.key] = seen
@@ -244,6 +250,13 @@ class Observed:
             if not owned:
                 del self._owned[known.owner_uid]
         return True
+
+    def note_gone(self, key: ObjectKey, resource_version: int) -> None:
+        """Take up that a ConfigMap was gone at a resource version: the answer to an earlier write may still come."""
+        self._gone.pop(key, None)
+        self._gone[key] = resource_version
+        if len(self._gone) > MAX_GONE:
+            del self._gone[next(iter(self._gone))]
 
     def owned_by(self, owner: ExchangeRate) -> Iterator[ConfigMap]:
         """Give the known ConfigMaps whose controller is this object; who names it in another namespace is a liar."""

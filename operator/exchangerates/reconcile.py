@@ -122,7 +122,7 @@ class Reconciler:
                 )
                 unforeseen = ReconcileError(f"{type(error).__name__} in the operator; its log has the traceback")
                 return await self._fail(owner, spec, unforeseen, now, refresh=refresh)
-            desired = status.desired_published(owner, spec, found.published, now, refreshed=refresh)
+            desired = status.desired_published(owner, spec, found.published, now, refreshed=refresh and found.looked)
             reason = await self._report(owner, desired, now)
         except OwnerGone:
             return GONE

@@ -59,7 +59,8 @@ class MemoryCluster:
     def lose(self, name: str) -> None:
         """Delete a ConfigMap as somebody else; nothing where there is none."""
         if held := self.maps.pop(ObjectKey("default", name), None):
-            asyncio.get_running_loop().call_soon(self.watches, "map", "DELETED", held)
+            gone = {**held, "metadata": {**held["metadata"], "resourceVersion": str(next(self._versions))}}
+            asyncio.get_running_loop().call_soon(self.watches, "map", "DELETED", gone)
 
     def data(self, name: str) -> dict[str, str]:
         """Give a ConfigMap's data; empty where there is none."""

@@ -184,6 +184,87 @@ def test_an_owner_that_goes_while_a_list_runs_gets_no_config_map_again(monkeypat
     world.run(story())
 
 
+def test_a_config_map_that_goes_before_its_own_creation_is_answered_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch has told of both; the answer comes last, and takes nothing back."""
+    world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
+    create = world.cluster.create_config_map
+
+    async def overtaken(body: Mapping[str, Any]) -> ConfigMap:
+        made = await create(body)
+        await asyncio.sleep(0.1)
+        world.cluster.lose("rate")
+        await asyncio.sleep(0.1)
+        monkeypatch.setattr(world.cluster, "create_config_map", create)
+        return made
+
+    async def story() -> None:
+        monkeypatch.setattr(world.cluster, "create_config_map", overtaken)
+        world.cluster.add("rate")
+        await asyncio.sleep(10.0)
+        assert world.cluster.data("rate")["rate"] == "1.00"
+
+    world.run(story())
+
+
+@pytest.mark.parametrize("status", [0, 403, 429, 503])
+def test_an_outage_of_the_api_server_is_over_soon_after_its_end(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """However long it was: a tenth of an hour of failures makes no pause of minutes."""
+    world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
+
+    async def refused(*_: object) -> ExchangeRate:
+        raise ApiError(status, {})
+
+    async def story() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(world.cluster, "patch_status", refused)
+            world.cluster.add("rate")
+            await asyncio.sleep(0.1 * HOUR_S)
+        await asyncio.sleep(20.0)
+        assert world.cluster.ready("rate") == "Published"
+
+    world.run(story())
+
+
+@pytest.mark.parametrize("reopened", [False, True], ids=["soon after the start", "when a watch is opened anew"])
+def test_the_end_of_a_config_map_that_no_watch_tells_is_found_soon(
+    monkeypatch: pytest.MonkeyPatch, *, reopened: bool
+) -> None:
+    """Kopf lists anew then, and a list tells it nothing of what is gone; the next one of ours is ten minutes away."""
+    world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(100.0 if reopened else 5.0)
+        for _ in range(2 if reopened else 1):
+            world.controller.informer.watch_opened("/api/v1/configmaps")
+        world.cluster.maps.clear()
+        await asyncio.sleep(30.0)
+        assert world.cluster.data("rate")["rate"] == "1.00"
+
+    world.run(story())
+
+
+def test_a_wish_that_comes_too_early_after_a_restart_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider may not be asked yet, and no table is there: it is not told to be fulfilled, and is soon."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.00")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"USD": "1.20"}
+        await world.stop()
+        world.cluster.annotate("rate", REFRESH_ANNOTATION, "now")
+        await world.restart()
+        await asyncio.sleep(2.0)
+        assert "lastRefresh" not in world.cluster.status("rate")
+        await asyncio.sleep(upstream.least_interval_s + 5.0)
+        assert world.cluster.status("rate")["lastRefresh"]["request"] == "now"
+        assert world.cluster.data("rate")["rate"] == "1.20"
+
+    world.run(story())
+
+
 @pytest.mark.parametrize("older", [False, True], ids=["no provider answers", "one answers with an older rate"])
 @pytest.mark.parametrize(
     ("spec", "edit"),
