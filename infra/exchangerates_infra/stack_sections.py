@@ -6,7 +6,7 @@ from typing import Final
 
 import pulumi_docker_build as docker_build
 
-from exchangerates_infra.addresses import leads_somewhere
+from exchangerates.addresses import leads_somewhere
 from exchangerates_infra.args import (
     CrdArgs,
     EgressArgs,

@@ -238,6 +238,12 @@ def test_a_provider_that_needs_a_key_asks_for_it() -> None:
         pytest.param(
             {"proxyCredentials": "me:planted-key"}, "proxyCredentials", "proxy.https or proxy.http", id="alone"
         ),
+        pytest.param(
+            {"kubeconfig": "planted-key/config"},
+            "kubeconfig",
+            "an absolute path, or ~/",
+            id="kubeconfig's relative path",
+        ),
         *(
             pytest.param(
                 {"proxyCredentials": wrong, "proxy": '{"https": "http://proxy:1"}'},
