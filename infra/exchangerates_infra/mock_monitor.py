@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime import rpc
@@ -51,6 +51,20 @@ class RecordedResource:
         return {"apiVersion": self.inputs["apiVersion"], "kind": self.inputs["kind"], **self.inputs}
 
 
+class RecordedRead(NamedTuple):
+    """An object of somebody else that the program read.
+
+    Attributes:
+        urn: Its address in the stack.
+        id: Its name in the cluster, after `namespace/` where it is in one.
+        provider: The reference of its provider.
+    """
+
+    urn: str
+    id: str
+    provider: str
+
+
 class Echo(pulumi_mocks.Mocks):
     """Answers every registration with its own inputs, as a provider would at the least."""
 
@@ -73,6 +87,7 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
     def __init__(self) -> None:
         super().__init__(Echo())
         self.recorded: list[RecordedResource] = []
+        self.reads: list[RecordedRead] = []
         self.outputs: dict[str, dict[str, Any]] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
@@ -98,6 +113,12 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
                     outputs={},
                 )
             )
+        return response
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
+        """Keep what is read."""
+        response = super().ReadResource(request)  # type: ignore[no-untyped-call] # the SDK's is untyped
+        self.reads.append(RecordedRead(response.urn, request.id, request.provider))
         return response
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
