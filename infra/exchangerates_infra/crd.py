@@ -64,6 +64,7 @@ def people_roles(name: str, namespace: str, args: CrdArgs, parent: pulumi.Resour
     """
     opts = pulumi.ResourceOptions(parent=parent, provider=args.provider, retain_on_delete=args.retain)
     roles: list[pulumi.Resource] = []
+    # To admin too, as Kubernetes documents it: its own admin takes up edit, but one that a platform team made may not.
     for role, targets, verbs in (("view", ("view",), _READ), ("edit", ("edit", "admin"), _READ + _WRITE)):
         labels = {f"rbac.authorization.k8s.io/aggregate-to-{target}": "true" for target in targets}
         roles.append(

@@ -27,6 +27,7 @@ class RecordedResource:
         retain: Whether destroying leaves it.
         delete_before_replace: Whether a replacement deletes it first.
         aliases: Its former names.
+        timeouts: How long its creation and its update may take, as Go durations; empty for the provider's own.
         outputs: What a component tells; empty for others.
     """
 
@@ -42,6 +43,7 @@ class RecordedResource:
     retain: bool
     delete_before_replace: bool
     aliases: tuple[str, ...]
+    timeouts: tuple[str, str]
     outputs: Mapping[str, Any]
 
     def manifest(self) -> dict[str, Any] | None:
@@ -110,6 +112,7 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
                     retain=request.retainOnDelete,
                     delete_before_replace=request.deleteBeforeReplace,
                     aliases=tuple(alias.spec.name for alias in request.aliases),
+                    timeouts=(request.customTimeouts.create, request.customTimeouts.update),
                     outputs={},
                 )
             )

@@ -123,6 +123,7 @@ def test_an_update_waits_for_rates_and_rollout_in_prod() -> None:
     """`pulumi up` is done when the environment's rates are Ready."""
     for rate in of_kind(recorded("prod"), "ExchangeRate"):
         assert rate.inputs["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Ready"}
+        assert rate.timeouts == ("3m", "3m")  # one that is never Ready is told within one's patience
     (deployment,) = of_kind(recorded("prod"), "Deployment")
     assert "annotations" not in deployment.inputs["metadata"]
 
