@@ -263,6 +263,44 @@ def test_what_is_encrypted_is_in_no_message(values: dict[str, str], secret: str,
     assert "planted-key" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("values", "secrets"),
+    [
+        pytest.param({"image": {"ref": "r/o:1", "platforms": [], "tag": ""}}, (), id="a build's keys, empty"),
+        pytest.param({"image": {"platforms": [], "provenance": False, "sbom": False}}, (), id="nothing of a push"),
+        pytest.param({"crd": {"manage": False, "protect": False, "adopt": False}}, (), id="nothing of a CRD"),
+        pytest.param({"kubeconfig": ""}, (), id="the usual kubeconfig"),
+        pytest.param({"kubeconfig": "/home/me/config"}, (), id="an absolute path"),
+        pytest.param({"kubeconfig": "~/config"}, (), id="a path at home"),
+        *(
+            pytest.param(
+                {"proxy": {key: "http://proxy:1"}, "proxyCredentials": "me:x"}, ("proxyCredentials",), id=f"{key} alone"
+            )
+            for key in ("https", "http")
+        ),
+        pytest.param(
+            {"providers": ["exchangeratesapi"], "exchangeratesapiKey": "x"}, ("exchangeratesapiKey",), id="a key"
+        ),
+        pytest.param({"rates": [{"currency": "USD", "target": {}}]}, (), id="an empty target"),
+        pytest.param(
+            {"watchNamespaces": ["shop"], "rates": [{"currency": "USD", "namespace": "shop"}]}, (), id="a watched rate"
+        ),
+    ],
+)
+def test_what_is_right_is_no_mistake(values: dict[str, object], secrets: tuple[str, ...]) -> None:
+    """Also where it is the default, or the one half of what is refused together."""
+    given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    StackConfig.parse(GOOD | given, frozenset(secrets))
+
+
+def test_a_key_of_a_build_beside_ref_is_told_once() -> None:
+    """That it needs a repository too would lead astray."""
+    with pytest.raises(StackConfigError) as caught:
+        StackConfig.parse(GOOD | {"image": '{"ref": "r/o:1", "platforms": ["linux/arm64"], "sbom": true}'})
+    told = [line.split(": ")[0] for line in str(caught.value).splitlines()[1:]]
+    assert told == [f"  - {PROJECT}:image.platforms", f"  - {PROJECT}:image.sbom"]
+
+
 def test_an_unknown_key_brings_the_nearest_known_one() -> None:
     """A typing mistake is told with what was meant."""
     with pytest.raises(
