@@ -58,6 +58,7 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("providers", '["fixer"]', "frankfurter, ecb, exchangeratesapi", id="unknown provider"),
         pytest.param("providers", '["ecb", "ecb"]', "each once", id="provider twice"),
         pytest.param("providers", "ecb", "JSON", id="a provider that is no list"),
+        pytest.param("providers", "[]", "some of frankfurter", id="no provider"),
         pytest.param("logLevel", "verbose", "DEBUG, INFO", id="log level"),
         pytest.param("waitForRates", "yes", "true, false", id="boolean"),
         pytest.param("namespace", "My_Namespace", "lower-case letters", id="namespace"),
@@ -66,6 +67,10 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
             for shared in ("default", "kube-system", "kube-public", "kube-node-lease")
         ),
         pytest.param("watchNamespaces", '["a", "a"]', "each once", id="namespace twice"),
+        pytest.param("watchNamespaces", '["A b"]', "namespaces' names", id="no namespace's name"),
+        pytest.param("image", '{"pullSecrets": "a"}', "names of Secrets", id="a pull secret that is no list"),
+        pytest.param("networkPolicy", '{"ports": 8080}', "a list of ports", id="a port that is no list"),
+        pytest.param("rates", '{"currency": "USD"}', "write a list", id="rates that are no list"),
         pytest.param("image", '{"name": "x"}', "write one of ref, repository, tag", id="unknown image key"),
         pytest.param(
             "image", '{"ref": "r/o:1", "repository": "r.io/o"}', "either ref", id="an image that is and is built"
