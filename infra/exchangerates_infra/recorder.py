@@ -24,7 +24,7 @@ from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from exchangerates_infra.config_reader import StackConfigError
-from exchangerates_infra.mock_monitor import Echo, RecordedResource, RecordingMonitor
+from exchangerates_infra.mock_monitor import Echo, RecordedRead, RecordedResource, RecordingMonitor
 from exchangerates_infra.project import PROJECT, ROOT
 
 
@@ -39,10 +39,12 @@ class Recording:
     Attributes:
         resources: In an order in which each comes after what it needs.
         outputs: The stack's outputs, with secrets opened.
+        reads: What it read of somebody else's, sorted.
     """
 
     resources: tuple[RecordedResource, ...]
     outputs: Mapping[str, Any]
+    reads: tuple[RecordedRead, ...] = ()
 
     def manifests(self) -> list[dict[str, Any]]:
         """Give the Kubernetes objects, in the order in which they can be applied."""
@@ -145,7 +147,7 @@ def _recording(recorder: RecordingMonitor) -> Recording:
         raise DuplicateResourceError(f"Duplicate resource URN: {', '.join(doubled)}")
     resources = [replace(found, outputs=recorder.outputs.get(found.urn, {})) for found in recorder.recorded]
     (stack_outputs,) = [outputs for urn, outputs in recorder.outputs.items() if "pulumi:pulumi:Stack::" in urn]
-    return Recording(tuple(_ordered(resources)), stack_outputs)
+    return Recording(tuple(_ordered(resources)), stack_outputs, tuple(sorted(recorder.reads)))
 
 
 def _ordered(recorded: list[RecordedResource]) -> Iterator[RecordedResource]:

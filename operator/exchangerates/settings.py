@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from exchangerates.addresses import leads_somewhere
 from exchangerates.api import API_KEYS, PROVIDERS, Env
 from exchangerates.errors import InvalidSpec, SettingsError
 from exchangerates.observed import ObjectKey
@@ -80,7 +81,10 @@ class Settings:
                 name: reader.number(Env.MAX_CALLS_PER_DAY, value)
                 for name, value in reader.by_provider(Env.MAX_CALLS_PER_DAY).items()
             },
-            provider_urls={name: url.rstrip("/") for name, url in reader.by_provider(Env.PROVIDER_URLS).items()},
+            provider_urls={
+                name: reader.root_address(Env.PROVIDER_URLS, url)
+                for name, url in reader.by_provider(Env.PROVIDER_URLS).items()
+            },
             api_keys={name: key for name, key in keys.items() if key},
             deployment=reader.object_key(Env.DEPLOYMENT),
             watch_namespaces=reader.words(Env.WATCH_NAMESPACES, ""),
@@ -143,6 +147,11 @@ class _Reader:
             self.mistake(variable, value, "a number of calls from 1 to 999999")
             return 1
         return int(value)
+
+    def root_address(self, variable: Env, value: str) -> str:
+        if value and not (re.match("https?://", value) and leads_somewhere(value)):
+            self.mistake(variable, value, "an address such as https://rates.example.com:8443")
+        return value.rstrip("/")
 
     def providers(self, variable: Env, default: str) -> tuple[str, ...]:
         names = self.words(variable, default)
