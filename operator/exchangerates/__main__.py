@@ -130,7 +130,8 @@ async def _watch_and_work(settings: Settings, controller: Controller, cluster: C
     work = asyncio.create_task(controller.run(), name="controller")
     work.add_done_callback(lambda _: stop.set())
     registry = kopf.OperatorRegistry()
-    handlers.register(registry, controller.informer, cluster, work, metrics.watch_opened)
+    handlers.register_watches(registry, controller.informer)
+    handlers.register_session(registry, cluster, work, metrics.watch_opened)
     try:
         await kopf.operator(
             registry=registry,

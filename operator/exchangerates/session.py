@@ -36,7 +36,15 @@ def open_session(  # noqa: PLR0913 - a session has these parts
         connections: How many connections there may be at once.
         proxy: The address of an HTTP proxy before the API server, or None.
     """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections, ssl=ssl_context),
+        headers=headers,
+        middlewares=(_with_token(tokens, watching),),
+        proxy=proxy,
+    )
 
+
+def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> aiohttp.ClientMiddlewareType:
     async def with_token(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.query.get("watch") == "true":
             watching(request.url.path)
@@ -52,9 +60,4 @@ def open_session(  # noqa: PLR0913 - a session has these parts
             tokens.refused()
         return response
 
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, ssl=ssl_context),
-        headers=headers,
-        middlewares=(with_token,),
-        proxy=proxy,
-    )
+    return with_token
