@@ -167,7 +167,7 @@ def test_what_is_not_well_is_shown_and_mended(command: Command) -> None:
     try:
         code, output, _ = command.run("status")
         assert code == 1
-        assert re.search(r"^rateserver +not well$", output, re.MULTILINE)
+        assert re.search(r"^rateserver +not running$", output, re.MULTILINE)
         assert re.search(rf"^operator +not well +process {before['operator']}$", output, re.MULTILINE)
         Path(command.run("kubeconfig")[1].strip()).unlink()
         output, _ = command.up()
