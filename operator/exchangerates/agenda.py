@@ -54,10 +54,12 @@ class Agenda:
     observed: Observed
     now: Callable[[], float]
     woken: Callable[[], None]
-    schedule: Schedule[ObjectKey] = field(default_factory=Schedule)
+    schedule: Schedule[ObjectKey] = field(default_factory=lambda: Schedule(group=lambda key: key.namespace))
     _memories: dict[ObjectKey, Memory] = field(default_factory=dict)
-    _contenders: set[ObjectKey] = field(default_factory=set)
-    """The objects that wait for a ConfigMap's name to become free."""
+    _contenders: dict[ObjectKey, set[ObjectKey]] = field(default_factory=dict)
+    """The objects that wait for a ConfigMap's name to become free, by the ConfigMap."""
+    _wanted: dict[ObjectKey, ObjectKey] = field(default_factory=dict)
+    """The ConfigMaps that they wait for."""
 
     def reasons(self) -> Mapping[Reason | None, int]:
         """Count the objects by the reason of their last pass."""
@@ -148,7 +150,7 @@ class Agenda:
         if memory is None:
             return
         memory.reason = reason
-        (self._contenders.add if reason is Reason.TARGET_CONFLICT else self._contenders.discard)(key)
+        self._contend(key, _target(self.observed.exchange_rates[key]) if reason is Reason.TARGET_CONFLICT else None)
         if again_s is None:
             if memory.refresh_at == math.inf:
                 memory.refresh_at = now
@@ -178,11 +180,21 @@ class Agenda:
         self.schedule.at(key, min(memory.repair_at, memory.refresh_at))
         self.woken()
 
+    def _contend(self, key: ObjectKey, target: ObjectKey | None) -> None:
+        """Let an object wait for a ConfigMap's name to become free, or for none."""
+        former = self._wanted.pop(key, None)
+        if former is not None:
+            self._contenders[former].discard(key)
+            if not self._contenders[former]:
+                del self._contenders[former]
+        if target is not None:
+            self._wanted[key] = target
+            self._contenders.setdefault(target, set()).add(key)
+
     def _wake_contenders(self, target: ObjectKey) -> None:
-        """Wake those of the namespace that wait for a ConfigMap name to become free."""
-        for key in self._contenders:
-            if key.namespace == target.namespace:
-                self._wake(key)
+        """Wake those that wait for a ConfigMap name to become free."""
+        for key in self._contenders.get(target, ()):
+            self._wake(key)
 
     def _wake(self, key: ObjectKey) -> None:
         if key in self._memories:
@@ -191,10 +203,17 @@ class Agenda:
 
     def _forget(self, key: ObjectKey) -> None:
         self._memories.pop(key, None)
-        self._contenders.discard(key)
+        self._contend(key, None)
         self.schedule.forget(key)
 
 
 def _wishes(seen: ExchangeRate) -> tuple[object, ...]:
     """Give what makes the operator look at once where it changes."""
     return seen.generation, seen.refresh_request, seen.approval
+
+
+def _target(seen: ExchangeRate) -> ObjectKey:
+    """Give the ConfigMap that an object asks for."""
+    target = seen.spec.get("target")
+    name = target.get("name") if isinstance(target, Mapping) else None
+    return ObjectKey(seen.key.namespace, str(name or seen.key.name))

@@ -36,6 +36,9 @@ from exchangerates.api import Reason
 if TYPE_CHECKING:
     import asyncio  # costs the Pulumi program's start nothing
 
+MAX_MESSAGE_CHARS = 1000
+"""Of what the API server says."""
+
 
 class ExchangeRateError(Exception):
     """The root: what this package raises on purpose."""
@@ -196,7 +199,9 @@ class ApiError(ExchangeRateError):
     """
 
     def __init__(self, status: int, body: Mapping[str, Any]) -> None:
-        super().__init__(f"HTTP {status}: {body.get('message') or body.get('reason') or 'no message'}")
+        # It repeats what was sent, however much that was.
+        message = str(body.get("message") or body.get("reason") or "no message")[:MAX_MESSAGE_CHARS]
+        super().__init__(f"HTTP {status}: {message}")
         self.status = status
         # Not only API servers answer: what a gateway puts there has any shape.
         details = body.get("details")

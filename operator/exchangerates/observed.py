@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
+from exchangerates import bounded
 from exchangerates.api import APPROVE_ANNOTATION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION
 
 MAX_REQUEST_CHARS: Final = 64
@@ -46,7 +47,8 @@ class ExchangeRate:
         written: The status that the operator itself wrote last, or saw first; None where `status` says the same.
         deleting: Whether it has a deletion timestamp.
         refresh_request: The value of its refresh annotation, cut to `MAX_REQUEST_CHARS`, or None.
-        approval: The value of its approve annotation, or None.
+        approval: The value of its approve annotation, cut where it is longer than any that is asked for, or None.
+        too_large: Whether its spec is larger than is kept; then `spec` is empty.
     """
 
     key: ObjectKey
@@ -59,6 +61,7 @@ class ExchangeRate:
     refresh_request: str | None = None
     approval: str | None = None
     written: Mapping[str, Any] | None = None
+    too_large: bool = False
 
     @property
     def remembered(self) -> Mapping[str, Any]:
@@ -70,6 +73,7 @@ class ExchangeRate:
         """Slim a body as the API server returns it."""
         meta = body["metadata"]
         spec, status = body.get("spec"), body.get("status")
+        too_large = isinstance(spec, Mapping) and bounded.is_large(spec)
         annotations = meta.get("annotations") or {}
         request, approval = annotations.get(REFRESH_ANNOTATION), annotations.get(APPROVE_ANNOTATION)
         return cls(
@@ -78,10 +82,11 @@ class ExchangeRate:
             resource_version=int(meta["resourceVersion"]),
             generation=meta.get("generation", 0),
             deleting="deletionTimestamp" in meta,
-            spec=_slim(spec) if isinstance(spec, Mapping) else {},
-            status=_slim(status) if isinstance(status, Mapping) else {},
+            spec=bounded.slim(spec) if isinstance(spec, Mapping) and not too_large else {},
+            status=bounded.slim(status) if isinstance(status, Mapping) else {},
             refresh_request=None if request is None else str(request)[:MAX_REQUEST_CHARS],
-            approval=None if approval is None else str(approval).strip(),
+            approval=None if approval is None else bounded.cut(str(approval).strip()),
+            too_large=too_large,
         )
 
 
@@ -97,6 +102,7 @@ class ConfigMap:
         own_labels: The keys of the labels that the operator alone has set, by the API server's bookkeeping.
         own_annotations: The same of annotations.
         binary_keys: The keys of its `binaryData`.
+        too_large: Whether its data is larger than any of ours, and not all of it is kept.
     """
 
     key: ObjectKey
@@ -111,6 +117,7 @@ class ConfigMap:
     own_labels: frozenset[str] = _NO_KEYS
     own_annotations: frozenset[str] = _NO_KEYS
     binary_keys: frozenset[str] = _NO_KEYS
+    too_large: bool = False
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ConfigMap":
@@ -118,35 +125,37 @@ class ConfigMap:
         meta = body["metadata"]
         references: list[Mapping[str, Any]] = meta.get("ownerReferences") or []
         owner = next((ref for ref in references if ref.get("controller")), {})
-        return cls(
+        seen = cls(
             key=_key(meta),
             uid=meta["uid"],
             resource_version=int(meta["resourceVersion"]),
-            owner_uid=_slim(owner.get("uid")),
-            owner_name=_slim(owner.get("name")) if owner.get("kind") == KIND else None,
-            labels=_shared(meta.get("labels") or _NO_ITEMS, OWN_LABELS),
+            owner_uid=bounded.slim(owner.get("uid")),
+            owner_name=bounded.slim(owner.get("name")) if owner.get("kind") == KIND else None,
+            labels=_NO_ITEMS,
             immutable=bool(body.get("immutable")),
-            data=_slim(body.get("data")) or _NO_ITEMS,
-            annotations=meta.get("annotations") or _NO_ITEMS,
-            own_labels=_shared(_set_by_us(meta, "f:labels"), _OWN_KEYS),
-            own_annotations=_shared(_set_by_us(meta, "f:annotations"), _NO_KEYS),
-            binary_keys=_shared(frozenset(body.get("binaryData") or ()), _NO_KEYS),
+            data=_NO_ITEMS,
         )
+        return seen if seen.owner_name is None else replace(seen, **_content(body))  # a stranger's is never touched
+
+
+def _content(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what is compared of a ConfigMap with what it should be."""
+    meta, data, binary = body["metadata"], body.get("data") or _NO_ITEMS, body.get("binaryData") or _NO_ITEMS
+    labels, annotations = (bounded.strings(meta.get(part) or _NO_ITEMS) for part in ("labels", "annotations"))
+    too_large = bounded.overflows(data, binary)
+    return {
+        "labels": _shared(labels, OWN_LABELS),
+        "annotations": annotations,
+        "own_labels": _shared(_set_by_us(meta, "f:labels") & labels.keys(), _OWN_KEYS),
+        "own_annotations": _shared(_set_by_us(meta, "f:annotations") & annotations.keys(), _NO_KEYS),
+        "data": bounded.strings(data) if too_large else bounded.slim(data),
+        "binary_keys": _NO_KEYS if too_large else _shared(frozenset(binary), _NO_KEYS),
+        "too_large": too_large,
+    }
 
 
 def _key(meta: Mapping[str, Any]) -> ObjectKey:
     return ObjectKey(sys.intern(meta["namespace"]), sys.intern(meta["name"]))
-
-
-def _slim(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Give JSON with every text held once: ten thousand objects say much the same, and each document says it anew."""
-    if isinstance(value, str):
-        return sys.intern(value)
-    if isinstance(value, dict):
-        return {sys.intern(key): _slim(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_slim(part) for part in value]
-    return value
 
 
 def _with_memory(seen: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
@@ -237,7 +246,8 @@ class Observed:
                 del self._owned[known.owner_uid]
         return True
 
-    def owned_by(self, uid: str) -> Iterator[ConfigMap]:
-        """Give the known ConfigMaps whose controller has this uid."""
-        for key in tuple(self._owned.get(uid, ())):
-            yield self.config_maps[key]
+    def owned_by(self, owner: ExchangeRate) -> Iterator[ConfigMap]:
+        """Give the known ConfigMaps whose controller is this object; who names it in another namespace is a liar."""
+        for key in tuple(self._owned.get(owner.uid, ())):
+            if key.namespace == owner.key.namespace:
+                yield self.config_maps[key]

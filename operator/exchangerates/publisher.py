@@ -16,6 +16,8 @@ from exchangerates.target import Target
 NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 ANOTHER_OBJECT: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 """What the API server answers to a write whose uid or resource version is not the object's."""
+MAX_DROPPED: Final = 20
+"""How many former ConfigMaps one pass removes; that they go wakes the next. Anybody may make thousands of them."""
 
 
 class Cluster(Protocol):
@@ -47,7 +49,7 @@ class Publisher:
         key = ObjectKey(owner.key.namespace, target.name)
         try:
             held = self._observed.config_maps.get(key) or await self._create(owner, target, data)
-            if held.owner_uid == owner.uid and held.immutable:
+            if held.owner_uid == owner.uid and (held.immutable or held.too_large):
                 held = await self._replace(owner, held, target, data)
             if held.owner_uid != owner.uid:
                 raise _conflict(key, held)
@@ -89,7 +91,7 @@ class Publisher:
     async def _replace(
         self, owner: ExchangeRate, held: ConfigMap, target: Target, data: Mapping[str, str]
     ) -> ConfigMap:
-        """Make an immutable ConfigMap anew where its data has to change: nothing else can carry a new rate."""
+        """Make a ConfigMap anew whose data has to change and cannot be patched: it is immutable, or too large."""
         patch = configmap.patch_to(held, target, data)
         if patch is None or not patch.keys() - {"metadata"}:
             return held
@@ -111,14 +113,14 @@ class Publisher:
 
     async def _drop_former(self, owner: ExchangeRate, target: ObjectKey) -> None:
         """Remove the ConfigMaps that the object still owns under former target names."""
-        former = {held.key: held for held in self._observed.owned_by(owner.uid)}
+        former = {held.key: held for held in self._observed.owned_by(owner)}
         name = owner.remembered.get("configMapName")
         if isinstance(name, str) and name != target.name:
             key = ObjectKey(owner.key.namespace, name)
             found = None if key in former else await self._cluster.read_config_map(key)
             if found is not None and found.owner_uid == owner.uid:
                 former[key] = found
-        for key, held in former.items():
+        for key, held in list(former.items())[:MAX_DROPPED]:
             if key != target:
                 # Dropped also where it is refused because it has changed: the next pass looks whose it is by then.
                 self._observed.drop_config_map(key, uid=held.uid)

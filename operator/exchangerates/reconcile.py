@@ -12,9 +12,11 @@ from typing import Any, Final, Protocol
 
 from exchangerates import configmap, lookup, memory, publisher, status
 from exchangerates.api import Condition, Reason
+from exchangerates.bounded import MAX_SPEC_CHARS
 from exchangerates.errors import (
     ApiError,
     FetchUnderWay,
+    InvalidSpec,
     OwnerGone,
     ReconcileError,
     Suspended,
@@ -97,7 +99,7 @@ class Reconciler:
         spec: ExchangeRateSpec | None = None
         try:
             try:
-                spec = parse_spec(owner.key.name, owner.spec, self._defaults)
+                spec = self._spec_of(owner)
                 found = Lookup(self._rates, owner, spec, self._written(owner, spec.target), now).find(refresh=refresh)
                 data = configmap.data_of(spec, found.published)
                 if spec.withdraws and found.published.age_s(now) > spec.max_age_s:
@@ -119,6 +121,11 @@ class Reconciler:
             return GONE
         until_stale_s = spec.max_age_s - found.published.age_s(now)
         return Outcome(reason, min(found.usable_s, until_stale_s + 1) if until_stale_s > 0 else found.usable_s)
+
+    def _spec_of(self, owner: ExchangeRate) -> ExchangeRateSpec:
+        if owner.too_large:
+            raise InvalidSpec("target", f"the spec is larger than {MAX_SPEC_CHARS} bytes; write fewer annotations")
+        return parse_spec(owner.key.name, owner.spec, self._defaults)
 
     async def _fail(
         self,

@@ -1,16 +1,20 @@
 """What is due when: a heap of (due time, key) with two lanes. Pure: no clock, no tasks, `now` comes in.
 
-Keys that were woken (new, changed, damaged) are served before keys whose refresh is due, and one key is never handed
-out twice at once: what wakes it while it is out makes it due again when it comes back.
+Keys that were woken (new, changed, damaged) are served before keys whose refresh is due; but where the woken never end,
+every fourth is a due one all the same. Within a lane the groups of keys take turns: who has, or touches, thousands of
+objects makes nobody else's wait for them. One key is never handed out twice at once: what wakes it while it is out
+makes it due again when it comes back.
 """
 
 import heapq
-from collections import deque
-from collections.abc import Hashable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+WOKEN_IN_A_ROW: Final = 3
+"""How many woken keys are served at most while one is due."""
 _MOST_DOUBLINGS = 32
 """More would change nothing, and a thousand overflow a float."""
 
@@ -21,25 +25,65 @@ def backoff_s(times: int, first_s: float, most_s: float) -> float:
 
 
 @dataclass(slots=True)
-class Schedule(Generic[K]):
-    """The times are seconds of any clock that never goes back, the same for all calls."""
+class Turns(Generic[K]):
+    """Keys in the order in which they came, of one group after the other."""
 
+    group: Callable[[K], Hashable]
+    _queues: OrderedDict[Hashable, deque[K]] = field(default_factory=OrderedDict)
+    """By group; the first one's turn is next, and none is empty."""
+
+    def __bool__(self) -> bool:
+        return bool(self._queues)
+
+    def put(self, key: K) -> None:
+        """Append a key."""
+        self._queues.setdefault(self.group(key), deque()).append(key)
+
+    def take(self) -> K:
+        """Remove the next key; there has to be one."""
+        group, queue = next(iter(self._queues.items()))
+        key = queue.popleft()
+        if queue:
+            self._queues.move_to_end(group)
+        else:
+            del self._queues[group]
+        return key
+
+
+@dataclass(slots=True)
+class Schedule(Generic[K]):
+    """The times are seconds of any clock that never goes back, the same for all calls.
+
+    Attributes:
+        group: Gives a key's group, of those that take turns.
+    """
+
+    group: Callable[[K], Hashable]
     _due: dict[K, float] = field(default_factory=dict)
     """The time at which a key is due; the heap may hold older, void entries of the same key."""
     _heap: list[tuple[float, int, K]] = field(default_factory=list)
-    _woken: deque[K] = field(default_factory=deque)
+    _ripe: Turns[K] = field(init=False)
+    """Keys whose time has come; void where it was put off since."""
+    _ripe_since: dict[K, float] = field(default_factory=dict)
+    """The due times of the keys in `_ripe`."""
+    _woken: Turns[K] = field(init=False)
     _waiting: dict[K, float] = field(default_factory=dict)
     """The keys in `_woken` that still want to be served, and since when; the first waits longest."""
     _out: set[K] = field(default_factory=set)
     _serial: int = 0
     """Breaks ties in the heap, so that keys need no order."""
+    _in_a_row: int = 0
+    """How many woken keys were served since the last due one."""
+
+    def __post_init__(self) -> None:
+        self._ripe, self._woken = Turns(self.group), Turns(self.group)
 
     def wake(self, key: K, now: float) -> None:
         """Serve a key as soon as possible; a later due time of it stays as it is."""
         if key not in self._waiting:
             self._waiting[key] = now
             if key not in self._out:
-                self._woken.append(key)
+                self._woken.put(key)
 
     def at(self, key: K, due: float) -> None:
         """Set the time at which a key is due, in place of an earlier or later one."""
@@ -54,15 +98,32 @@ class Schedule(Generic[K]):
 
     def pop(self, now: float) -> K | None:
         """Hand out the next key to serve, or None. Its holder calls `done` afterwards."""
+        while self._heap and self._heap[0][0] <= now:
+            due, _, key = heapq.heappop(self._heap)
+            if self._due.get(key) == due and key not in self._ripe_since:
+                self._ripe_since[key] = due
+                self._ripe.put(key)
+        if self._in_a_row < WOKEN_IN_A_ROW and (woken := self._pop_woken()) is not None:
+            self._in_a_row += 1
+            return woken
+        self._in_a_row = 0
+        ripe = self._pop_ripe(now)
+        return self._pop_woken() if ripe is None else ripe
+
+    def _pop_woken(self) -> K | None:
         while self._woken:
-            key = self._woken.popleft()
+            key = self._woken.take()
             if key in self._waiting and key not in self._out:
                 del self._waiting[key]
                 self._out.add(key)
                 return key
-        while self._heap and self._heap[0][0] <= now:
-            due, _, key = heapq.heappop(self._heap)
-            if self._due.get(key) != due:
+        return None
+
+    def _pop_ripe(self, now: float) -> K | None:
+        while self._ripe:
+            key = self._ripe.take()
+            del self._ripe_since[key]
+            if self._due.get(key, now + 1.0) > now:
                 continue
             del self._due[key]
             if key in self._out:
@@ -76,13 +137,17 @@ class Schedule(Generic[K]):
         """Take a handed-out key back."""
         self._out.discard(key)
         if key in self._waiting:
-            self._woken.append(key)
+            self._woken.put(key)
 
     def next_due(self) -> float | None:
         """Give the time of the next due key, or None; not for woken keys, which are due at once."""
         while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        times = (self._ripe_since[key] for key in self._ripe_since if self._due.get(key) == self._ripe_since[key])
+        ripe = min(times, default=None)
+        if self._heap and (ripe is None or self._heap[0][0] < ripe):
+            return self._heap[0][0]
+        return ripe
 
     def backlog(self, now: float) -> int:
         """Count the keys that wait to be served at once."""

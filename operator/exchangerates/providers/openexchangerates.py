@@ -16,6 +16,8 @@ from exchangerates.rates import RateTable
 
 BASE: Final = "USD"
 """The only base of the free plan; other pairs are crossed from it."""
+_MAX_TIMESTAMP: Final = 10**11
+"""The year 5138."""
 _REFUSALS: Final = frozenset(
     {"missing_app_id", "invalid_app_id", "app_id_inactive", "not_allowed", "access_restricted"}
 )
@@ -61,11 +63,8 @@ def parse(status: int, body: bytes, today: dt.date) -> RateTable:
 
 
 def _date(timestamp: Any) -> str:  # noqa: ANN401 - JSON is what it is
-    try:
-        return (
-            dt.datetime.fromtimestamp(int(timestamp), dt.UTC).date().isoformat()
-            if isinstance(timestamp, Decimal)
-            else ""
-        )
-    except (ValueError, OverflowError, OSError):
-        raise FetchError("the timestamp is not usable") from None
+    if not isinstance(timestamp, Decimal):
+        return ""
+    if not 0 <= timestamp < _MAX_TIMESTAMP:  # as an integer, 1e9999999 would keep the whole process busy for hours
+        raise FetchError("the timestamp is not usable")
+    return dt.datetime.fromtimestamp(int(timestamp), dt.UTC).date().isoformat()
