@@ -25,7 +25,7 @@ def check(reader: ConfigReader, path: str, value: Any, schema: Mapping[str, Any]
 def _check_object(reader: ConfigReader, path: str, value: dict[str, Any], schema: Mapping[str, Any]) -> None:
     most, known = schema.get("maxProperties", len(value)), schema.get("properties", {})
     if len(value) > most:
-        reader.mistake(path, f"{len(value)} entries", f"at most {most}")
+        reader.mistake(path, f"({len(value)} entries)", f"at most {most}")
     for name, child in value.items():
         if name in known:
             check(reader, f"{path}.{name}", child, known[name])

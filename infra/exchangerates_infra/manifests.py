@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if not (ROOT / f"Pulumi.{given.stack}.yaml").is_file():
         stacks = ", ".join(sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")))
-        parser.error(f"there is no Pulumi.{given.stack}.yaml; the stacks are {stacks}")
+        parser.error(f"there is no Pulumi.{given.stack}.yaml; name one of {stacks}")
     overrides: dict[str, object] = {"image": {"ref": given.image}} if given.image else {}
     try:
         manifests = stack_manifests(given.stack, overrides)

@@ -114,30 +114,20 @@ def record_program(
         Exception: Whatever else the program raises.
     """
     recorder = RecordingMonitor()
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    def give_loop() -> None:
-        # The mock monitor wants a loop in each of its threads; one that it makes itself is never closed.
-        loops.append(asyncio.new_event_loop())
-        asyncio.set_event_loop(loops[-1])
 
     def run_once() -> None:
         runpy.run_path(str(program), run_name="__main__")
 
     async def run() -> None:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(initializer=give_loop))
+        asyncio.get_running_loop().set_default_executor(threads)
         pulumi_mocks.set_mocks(Echo(), PROJECT, stack, preview=False, monitor=recorder)
         # Setting mocks opens and closes a stack of its own, whose outputs nobody could add to.
         set_root_resource(None)  # type: ignore[arg-type] # as before any stack
         set_all_config(dict(values), list(secret_keys))
         await run_in_stack(run_once)
 
-    try:
-        with _inside(program if program.is_dir() else program.parent):
-            asyncio.run(run())
-    finally:
-        for loop in loops:
-            loop.close()
+    with _threads_with_loops() as threads, _inside(program if program.is_dir() else program.parent):
+        asyncio.run(run())
     return _recording(recorder)
 
 
@@ -174,6 +164,22 @@ class _StackFile(yaml.SafeLoader):
         if doubled := sorted({str(key) for key in keys if keys.count(key) > 1}):
             raise StackConfigError(f"the stack file has {', '.join(doubled)} twice; write it once")
         return super().construct_mapping(node, deep)
+
+
+@contextmanager
+def _threads_with_loops() -> Iterator[ThreadPoolExecutor]:
+    """Give threads with an event loop each: the mock monitor wants one, and never closes what it makes itself."""
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def give_loop() -> None:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    try:
+        yield ThreadPoolExecutor(initializer=give_loop)
+    finally:
+        for loop in loops:
+            loop.close()
 
 
 @contextmanager

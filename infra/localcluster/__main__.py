@@ -67,7 +67,7 @@ def main() -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
-        sys.stderr.write(f"localcluster: {error}\n")
+        sys.stderr.write(f"localcluster: {error}; correct that and run the same command again\n")
         return 1
 
 

@@ -146,7 +146,7 @@ class Client:
                 )
             except requests.RequestException as error:
                 raise LocalClusterError(
-                    f"the API server {self.server} does not answer ({type(error).__name__}); run `localcluster up`"
+                    f"the API server {self.server} does not answer ({type(error).__name__}); start it with `up`"
                 ) from error
             if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS or later_s is None:
                 break

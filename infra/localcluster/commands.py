@@ -68,7 +68,8 @@ class LocalCluster:
         if self._source.stand_in.is_wanted:
             found.append(("rateserver", self._source.stand_in.pid, self._source.is_well()))
         for name, pid, well in found:
-            print(f"{name:<25} {'well' if well else 'not well':<10} {'' if pid is None else f'process {pid}'}".rstrip())
+            state = "not running" if pid is None else "well" if well else "not well"
+            print(f"{name:<25} {state:<12} {'' if pid is None else f'process {pid}'}".rstrip())
         if not all(well for _, _, well in found):
             report(f"`{command_line(self._state)} up` starts what does not run")
             return 1

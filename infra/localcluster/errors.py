@@ -19,7 +19,9 @@ class ApiError(LocalClusterError):
     """
 
     def __init__(self, request: str, status: int, reason: str, message: str) -> None:
-        super().__init__(f"{request}: {status} {reason}: {message}")
+        super().__init__(
+            f"the API server refused {request} ({status} {reason}): {message}; correct that and run it again"
+        )
         self.status = status
         self.reason = reason
         self.message = message

@@ -134,7 +134,8 @@ async def _watch_and_work(settings: Settings, controller: Controller, cluster: C
         metrics.watch_opened(path)
         controller.informer.watch_opened(path)
 
-    handlers.register(registry, controller.informer, cluster, work, watching)
+    handlers.register_watches(registry, controller.informer)
+    handlers.register_session(registry, controller.informer, cluster, work, watching)
     try:
         await kopf.operator(
             registry=registry,

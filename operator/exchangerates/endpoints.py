@@ -31,7 +31,16 @@ async def serving(
     Raises:
         OSError: The address cannot be listened on.
     """
+    runner = web.AppRunner(_app(problems, ready, metrics), handle_signals=False, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
 
+
+def _app(problems: Callable[[], list[str]], ready: Callable[[], bool], metrics: Callable[[], bytes]) -> web.Application:
     async def healthz(_: web.Request) -> web.Response:
         found = problems()
         if found:
@@ -47,10 +56,4 @@ async def serving(
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)])
-    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+    return app

@@ -24,21 +24,12 @@ LOGIN_AGAIN_S = 10.0
 """The pause after a log-in that failed while the operator was running."""
 
 
-def register(
-    registry: kopf.OperatorRegistry,
-    informer: Informer,
-    cluster: Cluster,
-    work: asyncio.Task[None],
-    watching: Callable[[str], None],
-) -> None:
-    """Register the handlers of one operator.
+def register_watches(registry: kopf.OperatorRegistry, informer: Informer) -> None:
+    """Have the informer hear what the watches show.
 
     Args:
         registry: Kopf's.
-        informer: Hears what the watches show.
-        cluster: Gets the session that Kopf logs in with.
-        work: The controller's work, which ends with Kopf.
-        watching: Told the path of every watch that is opened.
+        informer: The informer.
     """
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
@@ -48,6 +39,24 @@ def register(
     @kopf.on.event("configmaps", registry=registry)
     async def config_map(event: kopf.RawEvent, **_: object) -> None:
         informer.watch_config_map(event["type"], event["object"])
+
+
+def register_session(
+    registry: kopf.OperatorRegistry,
+    informer: Informer,
+    cluster: Cluster,
+    work: asyncio.Task[None],
+    watching: Callable[[str], None],
+) -> None:
+    """Log in to the API server, and end with Kopf.
+
+    Args:
+        registry: Kopf's.
+        informer: Tells what is news.
+        cluster: Gets the session that Kopf logs in with.
+        work: The controller's work, which ends with Kopf.
+        watching: Told the path of every watch that is opened.
+    """
 
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: object) -> None:

@@ -8,9 +8,9 @@ makes a watch anew.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from exchangerates.agenda import Agenda
 from exchangerates.api import KIND
@@ -26,6 +26,8 @@ LATE_AFTER_S: Final = 300.0
 """How long after two resync intervals the next list is late: one of many pages takes its time."""
 
 logger = logging.getLogger(__name__)
+
+Seen = TypeVar("Seen", ExchangeRate, ConfigMap)
 
 
 class Lister(Protocol):
@@ -77,26 +79,15 @@ class Informer:
 
     def watch_exchange_rate(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ExchangeRates' watch; its type is None for what Kopf has listed."""
-        seen = ExchangeRate.from_body(body)
-        if event_type == "DELETED":
-            self._lost.add(seen.uid)
-            news = self.agenda.lose_exchange_rate(seen.key, seen.uid)
-        else:
-            news = self.agenda.take_exchange_rate(seen)
-        if news or event_type is not None:
-            self._judge(KIND, seen.key, event_type)
+        agenda = self.agenda
+        self._hear(KIND, ExchangeRate.from_body(body), event_type, agenda.take_exchange_rate, agenda.lose_exchange_rate)
 
     def watch_config_map(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ConfigMaps' watch; a lost label comes as DELETED too."""
-        seen = ConfigMap.from_body(body)
+        agenda, seen = self.agenda, ConfigMap.from_body(body)
         if event_type == "DELETED":
-            self._lost.add(seen.uid)
-            self.agenda.observed.note_gone(seen.key, seen.resource_version)
-            news = self.agenda.lose_config_map(seen.key, seen.uid)
-        else:
-            news = self.agenda.take_config_map(seen)
-        if news or event_type is not None:
-            self._judge("ConfigMap", seen.key, event_type)
+            agenda.observed.note_gone(seen.key, seen.resource_version)
+        self._hear("ConfigMap", seen, event_type, agenda.take_config_map, agenda.lose_config_map)
 
     async def list_first(self) -> None:
         """List everything, however often that has to be tried."""
@@ -172,6 +163,23 @@ class Informer:
         for key in maps_before.keys() - {seen.key for seen in maps}:
             if self.agenda.lose_config_map(key, maps_before[key]):
                 self._judge("ConfigMap", key, None)
+
+    def _hear(
+        self,
+        kind: str,
+        seen: Seen,
+        event_type: str | None,
+        take: Callable[[Seen], bool],
+        lose: Callable[[ObjectKey, str], bool],
+    ) -> None:
+        """Take up what a watch has shown of an object, and judge the watch by it."""
+        if event_type == "DELETED":
+            self._lost.add(seen.uid)
+            news = lose(seen.key, seen.uid)
+        else:
+            news = take(seen)
+        if news or event_type is not None:
+            self._judge(kind, seen.key, event_type)
 
     def _judge(self, kind: str, key: ObjectKey, event_type: str | None) -> None:
         """Judge a watch by an event of it, or by news that a list has brought: then the type is None."""

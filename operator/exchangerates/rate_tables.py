@@ -10,7 +10,7 @@ import asyncio
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exchangerates.errors import (
     AccessRefused,
@@ -41,6 +41,50 @@ class Fetched:
     usable_s: float
 
 
+@dataclass(slots=True)
+class _Refusals:
+    """Why the providers that were asked had not the quotes of a spec.
+
+    Attributes:
+        spec: Whose quotes.
+        missing: The codes that are not quoted, by provider that answered.
+        errors: What went wrong, by provider that did not.
+        wait_s: Seconds until the first of those may be asked again.
+    """
+
+    spec: ExchangeRateSpec
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    errors: dict[str, FetchError] = field(default_factory=dict)
+    wait_s: float = math.inf
+
+    def failed(self, provider: str, error: FetchError, wait_s: float) -> None:
+        """Note a provider that did not answer, and for how many seconds it is left alone."""
+        self.errors[provider] = error
+        self.wait_s = min(self.wait_s, wait_s)
+
+    def problem(self) -> ReconcileError:
+        """Give what to tell: who lacks what, who failed and how, and when to come again."""
+        lacking = [
+            f"{code} is not quoted by {', '.join(name for name, codes in self.missing.items() if code in codes)}"
+            for code in dict.fromkeys(code for codes in self.missing.values() for code in codes)
+        ]
+        said = "; ".join([*lacking, *(f"{name}: {error}" for name, error in self.errors.items())])
+        pair = self.spec.pair
+        if not self.errors:
+            return CurrencyNotSupported(
+                f"no quote for {pair}: {said}; check the codes, or name a rate provider that quotes them all",
+                retry_after_s=self.spec.refresh_interval_s,
+            )
+        if all(isinstance(error, AccessRefused) for error in self.errors.values()):
+            return ProviderRefused(
+                f"no quote for {pair}: {said}; the operator's platform team has to look at the API key and the plan",
+                retry_after_s=self.wait_s,
+            )
+        return ProviderUnavailable(
+            f"no quote for {pair}: {said}; it is tried again by itself", retry_after_s=self.wait_s
+        )
+
+
 class RateTables:
     """The enabled providers, in the order of the stack's chain."""
 
@@ -55,8 +99,7 @@ class RateTables:
     def quote(self, spec: ExchangeRateSpec, max_age_s: float, *, urgent: bool, without: str | None = None) -> Fetched:
         """Give the quotes for a spec from the first provider of its chain that has them all.
 
-        Where every provider fails, an older table that still is in memory serves; the quote's own date says how old it
-        is.
+        Where every provider fails, an older table that still is in memory serves; the quote's date tells its age.
 
         Args:
             spec: Whose quote.
@@ -73,26 +116,24 @@ class RateTables:
             ProviderUnavailable: Those that could have quoted it failed.
         """
         sources = tuple(source for source in self._chain(spec) if source.name != without)
-        failed: dict[str, FetchError] = {}
-        missing: dict[str, tuple[str, ...]] = {}
-        now, wait_s = asyncio.get_running_loop().time(), math.inf
+        refusals, now = _Refusals(spec), asyncio.get_running_loop().time()
         for source in sources:
             try:
                 table = source.latest(max_age_s, urgent=urgent)
             except FetchError as error:
-                failed[source.name] = error
                 free_s = error.retry_after_s or 0.0 if isinstance(error, OutOfBudget) else 0.0
-                wait_s = min(wait_s, max(source.next_call(urgent=urgent) - now, free_s, 1.0))
+                refusals.failed(source.name, error, max(source.next_call(urgent=urgent) - now, free_s, 1.0))
                 continue
             if quotes := table.quotes(spec.base, spec.currencies):
                 until = source.usable_until(spec.refresh_interval_s, now, urgent=urgent)
                 if until > source.fetched_at + max(spec.refresh_interval_s, source.min_fetch_interval_s):
                     source.note_lengthened()
                 return Fetched(quotes, max(until - now, 0.0))
-            missing[source.name] = table.missing(spec.base, spec.currencies)
-        problem = _problem(spec, missing, failed, wait_s)
+            refusals.missing[source.name] = table.missing(spec.base, spec.currencies)
+        problem = refusals.problem()
         for source in sources:
-            if source.name in failed and source.table and (quotes := source.table.quotes(spec.base, spec.currencies)):
+            older = source.table if source.name in refusals.errors else None
+            if older and (quotes := older.quotes(spec.base, spec.currencies)):
                 return Fetched(quotes, problem.retry_after_s or 0.0)
         raise problem
 
@@ -123,22 +164,19 @@ class RateTables:
                 "or leave date out",
                 retry_after_s=spec.refresh_interval_s,
             )
-        failed: dict[str, FetchError] = {}
-        missing: dict[str, tuple[str, ...]] = {}
-        wait_s = math.inf
+        refusals = _Refusals(spec)
         for source, history in sources:
             try:
                 table = history.table(date)
             except FetchError as error:
-                failed[source.name] = error
-                wait_s = min(wait_s, history.wait_s())
+                refusals.failed(source.name, error, history.wait_s())
                 if isinstance(error, OutOfBudget):
                     source.note_lengthened()
                 continue
             if quotes := table.quotes(spec.base, spec.currencies):
                 return quotes
-            missing[source.name] = table.missing(spec.base, spec.currencies)
-        raise _problem(spec, missing, failed, wait_s)
+            refusals.missing[source.name] = table.missing(spec.base, spec.currencies)
+        raise refusals.problem()
 
     def _chain(self, spec: ExchangeRateSpec) -> tuple[Source, ...]:
         if spec.provider is None:
@@ -150,28 +188,6 @@ class RateTables:
                 retry_after_s=spec.refresh_interval_s,
             )
         return (self._sources[spec.provider],)
-
-
-def _problem(
-    spec: ExchangeRateSpec, missing: Mapping[str, Sequence[str]], failed: Mapping[str, FetchError], wait_s: float
-) -> ReconcileError:
-    """Give what to tell when no provider had the quotes: who lacks what, who failed and how, and when to come again."""
-    lacking = [
-        f"{code} is not quoted by {', '.join(name for name, codes in missing.items() if code in codes)}"
-        for code in dict.fromkeys(code for codes in missing.values() for code in codes)
-    ]
-    said = "; ".join([*lacking, *(f"{name}: {error}" for name, error in failed.items())])
-    if not failed:
-        return CurrencyNotSupported(
-            f"no quote for {spec.pair}: {said}; check the codes, or name a rate provider that quotes them all",
-            retry_after_s=spec.refresh_interval_s,
-        )
-    if all(isinstance(error, AccessRefused) for error in failed.values()):
-        return ProviderRefused(
-            f"no quote for {spec.pair}: {said}; the operator's platform team has to look at the API key and the plan",
-            retry_after_s=wait_s,
-        )
-    return ProviderUnavailable(f"no quote for {spec.pair}: {said}; it is tried again by itself", retry_after_s=wait_s)
 
 
 def today_utc() -> dt.date:

@@ -53,7 +53,17 @@ def open_session(  # noqa: PLR0913 - a session has these parts
         connections: How many connections there may be at once.
         proxy: The address of an HTTP proxy before the API server, or None.
     """
+    with_token = _with_token(tokens, watching)
+    client = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections, ssl=ssl_context),
+        headers=headers,
+        middlewares=(_news_only(is_news), with_token),
+        proxy=proxy,
+    )
+    return Session(client, (with_token,))
 
+
+def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> aiohttp.ClientMiddlewareType:
     async def with_token(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.query.get("watch") == "true":
             watching(request.url.path)
@@ -69,16 +79,14 @@ def open_session(  # noqa: PLR0913 - a session has these parts
             tokens.refused()
         return response
 
+    return with_token
+
+
+def _news_only(is_news: IsNews) -> aiohttp.ClientMiddlewareType:
     async def news_only(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         response = await handler(request)
         if request.method == "GET" and response.status == HTTPStatus.OK:
             response.content = NewsOnly(response.content, is_news)  # type: ignore[assignment] # looks like one
         return response
 
-    client = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, ssl=ssl_context),
-        headers=headers,
-        middlewares=(news_only, with_token),
-        proxy=proxy,
-    )
-    return Session(client, (with_token,))
+    return news_only

@@ -65,7 +65,6 @@ class Settings:
         """
         reader = _Reader(environment)
         providers = reader.providers(Env.PROVIDERS, "frankfurter,ecb")
-        keys = {name: reader.text(variable, "").strip() for name, variable in API_KEYS.items()}
         settings = cls(
             defaults=Defaults(
                 base=reader.default(Env.BASE, "base", "EUR").base,
@@ -85,7 +84,7 @@ class Settings:
                 name: reader.root_address(Env.PROVIDER_URLS, url)
                 for name, url in reader.by_provider(Env.PROVIDER_URLS).items()
             },
-            api_keys={name: key for name, key in keys.items() if key},
+            api_keys=reader.api_keys(providers),
             deployment=reader.object_key(Env.DEPLOYMENT),
             watch_namespaces=reader.words(Env.WATCH_NAMESPACES, ""),
             resync_interval_s=reader.seconds(Env.RESYNC_INTERVAL, "10m", at_least_s=MIN_RESYNC_INTERVAL_S),
@@ -96,9 +95,6 @@ class Settings:
             log_format=reader.choice(Env.LOG_FORMAT, "json", _LOG_FORMATS),
         )
         reader.certificates(Env.CA_FILE)
-        for name in providers:
-            if name in API_KEYS and name not in settings.api_keys:
-                reader.mistake(API_KEYS[name], "", f"the API key: {name} is one of the providers")
         reader.raise_mistakes()
         return settings
 
@@ -158,6 +154,14 @@ class _Reader:
         if not names or not set(names) <= set(PROVIDERS) or len(set(names)) < len(names):
             self.mistake(variable, self.text(variable, default), f"some of {', '.join(PROVIDERS)}, each once")
         return names
+
+    def api_keys(self, providers: tuple[str, ...]) -> dict[str, str]:
+        """Read the keys that are there; a provider of the chain needs its own."""
+        keys = {name: self.text(variable, "").strip() for name, variable in API_KEYS.items()}
+        for name in providers:
+            if name in keys and not keys[name]:
+                self.mistake(API_KEYS[name], "", f"the API key: {name} is one of the providers")
+        return {name: key for name, key in keys.items() if key}
 
     def by_provider(self, variable: Env) -> dict[str, str]:
         pairs = [word.partition("=") for word in self.words(variable, "")]

@@ -181,7 +181,7 @@ def _stale(owner: ExchangeRate, published: Publication, now: dt.datetime, *, hol
     if holds:
         message = f"the rate was quoted for {published.date}, longer ago than maxAge"
         return _condition(owner, Condition.STALE, Reason.RATE_TOO_OLD, message, now, holds=True)
-    return _condition(owner, Condition.STALE, Reason.RATE_FRESH, "not older than maxAge", now, holds=False)
+    return _condition(owner, Condition.STALE, Reason.RATE_FRESH, "the rate is not older than maxAge", now, holds=False)
 
 
 def _condition(  # noqa: PLR0913 - a condition has these parts

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.conftest import WITHIN_S
+from tests.pictures.terminal import PICTURE, PROMPT, text_of
 
 from exchangerates.api import API_VERSION, KIND
 from localcluster.client import Client, Reference
@@ -79,6 +80,10 @@ def test_up_ends_with_rates_and_a_second_one_changes_nothing(command: Command) -
     assert f"localcluster --state {command.state} kubeconfig" in output
     assert "stack applied without the Pulumi CLI (as asked): 15 objects, 15 changed" in messages
     assert "rates come from a stand-in (as asked)" in messages
+    assert same_everywhere(text_of(PICTURE)) == [
+        PROMPT,
+        *same_everywhere([*messages.splitlines(), *output.splitlines()]),
+    ]
     before = command.pids()
     assert set(before) == set(COMPONENTS)
     output, messages = command.up()
@@ -87,6 +92,12 @@ def test_up_ends_with_rates_and_a_second_one_changes_nothing(command: Command) -
     assert command.pids() == before
     kubeconfig_stays_and_logs_are_there(command)
     command_ends_everything(command, before)
+
+
+def same_everywhere(lines: list[str]) -> list[str]:
+    """Give the lines without what is another one's on another machine: ports, processes, reasons, the directory."""
+    told = [re.sub(r":\d+|process \d+|\(.*?\)| --state \S+", "", line) for line in lines]
+    return [line for line in told if line]
 
 
 def runs(pid: int) -> bool:
@@ -167,7 +178,7 @@ def test_what_is_not_well_is_shown_and_mended(command: Command) -> None:
     try:
         code, output, _ = command.run("status")
         assert code == 1
-        assert re.search(r"^rateserver +not well$", output, re.MULTILINE)
+        assert re.search(r"^rateserver +not running$", output, re.MULTILINE)
         assert re.search(rf"^operator +not well +process {before['operator']}$", output, re.MULTILINE)
         Path(command.run("kubeconfig")[1].strip()).unlink()
         output, _ = command.up()

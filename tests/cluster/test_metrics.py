@@ -1,28 +1,20 @@
 """What an on-call person sees, through the eyes of a real Prometheus."""
 
-import json
-import shutil
-import socket
+import math
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
+from tests.pictures.panels import LABELS, panels
+from tests.prometheus import INSTALL, MISSING, Prometheus, prometheus
 
 from exchangerates.api import PLURAL, REFRESH_ANNOTATION
 from localcluster.client import Client
-from localcluster.processes import Process
 from localcluster.rateserver import Fault, RateServer
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("prometheus") is None or shutil.which("promtool") is None,
-    reason="prometheus and promtool are not on PATH (on Debian and Ubuntu: apt-get install prometheus)",
-)
-
-Query = Callable[[str], dict[str, float]]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=INSTALL)
 
 
 @pytest.fixture
@@ -32,42 +24,13 @@ def operator(start_operator: StartOperator) -> Operator:
 
 
 @pytest.fixture
-def query(operator: Operator, tmp_path: Path) -> Iterator[Query]:
-    """Ask a Prometheus that scrapes the operator every second; give values by their labels, as JSON."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    scrape = {"job_name": "operator", "static_configs": [{"targets": [operator.address()]}]}
-    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
-    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
-    process = Process(tmp_path, "prometheus")
-    process.start(
-        [
-            "prometheus",
-            f"--config.file={tmp_path / 'prometheus.yml'}",
-            f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ]
-    )
-
-    def ask(expression: str) -> dict[str, float]:
-        try:
-            with requests.Session() as session:
-                session.trust_env = False
-                url = f"http://127.0.0.1:{port}/api/v1/query"
-                answer: dict[str, Any] = session.get(url, params={"query": expression}, timeout=5.0).json()
-        except (requests.RequestException, ValueError):
-            return {}
-        found = answer.get("data", {}).get("result", ())
-        return {labels(result["metric"]): float(result["value"][1]) for result in found}
-
-    eventually(lambda: ask("up") and set(ask("up").values()) == {1.0}, "the operator is scraped")
-    yield ask
-    process.stop()
-
-
-def labels(metric: dict[str, str]) -> str:
-    """Give a series' own labels as text."""
-    return ",".join(f"{k}={v}" for k, v in sorted(metric.items()) if k not in {"__name__", "instance", "job"})
+def scraping(operator: Operator, tmp_path: Path) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes the operator every second, with the labels that the ServiceMonitor gives."""
+    labels = {"namespace": LABELS["namespace"]}
+    targets = [{"targets": [operator.address()], "labels": labels}]
+    with prometheus(tmp_path, {"job_name": LABELS["job"], "static_configs": targets}) as running:
+        eventually(lambda: set(running.values("up").values()) == {1.0}, "the operator is scraped")
+        yield running
 
 
 def test_the_metrics_are_clean_and_documented(operator: Operator) -> None:
@@ -79,9 +42,10 @@ def test_the_metrics_are_clean_and_documented(operator: Operator) -> None:
 
 
 def test_prometheus_sees_objects_fetches_and_failures(
-    query: Query, namespace: Namespace, client: Client, rates: RateServer
+    scraping: Prometheus, namespace: Namespace, client: Client, rates: RateServer
 ) -> None:
     """By reason and by provider; a gauge's series go with the objects that they count."""
+    query = scraping.values
     good = namespace.rate("good")
     unknown = namespace.rate("unknown", currency="XXX")
     eventually(lambda: query("exchangerates_objects").get("ready=true,reason=Published") == 1.0, "one is published")
@@ -109,3 +73,32 @@ def test_prometheus_sees_objects_fetches_and_failures(
     client.patch(good, {"metadata": {"annotations": {REFRESH_ANNOTATION: "now"}}})
     failures = "outcome=failure,provider=frankfurter"
     eventually(lambda: query("exchangerates_provider_fetches_total").get(failures, 0) >= 1.0, "a failure is counted")
+
+
+def test_every_panel_of_the_dashboard_answers(
+    scraping: Prometheus, namespace: Namespace, client: Client, rates: RateServer
+) -> None:
+    """A number is there also while it is zero; a fault shows under the names of what failed."""
+    found = {panel.title: panel for panel in panels()}
+
+    def shown(title: str) -> dict[str, float]:
+        panel = found[title]
+        answers = scraping.ask(panel.expression)
+        return {panel.name(series.labels): series.points[0][1] for series in answers}
+
+    good = namespace.rate("good")
+    namespace.wait("good")
+    eventually(lambda: shown("ExchangeRates by reason") == {"Published": 1.0}, "the object is counted")
+    assert shown("ExchangeRates that are not ready") == {"": 0.0}
+    assert shown("Operators up") == {"": 1.0}
+
+    rates.fail("frankfurter", Fault.HTTP_500)
+    namespace.rate("unknown", currency="XXX")
+    client.patch(good, {"metadata": {"annotations": {REFRESH_ANNOTATION: "now"}}})
+    eventually(lambda: shown("ExchangeRates that are not ready") == {"": 1.0}, "one is not ready")
+    eventually(lambda: shown("Calls to rate providers, per day").get("frankfurter failure", 0.0) > 0.0, "it failed")
+    eventually(lambda: shown("Passes, per second").get("Published", 0.0) > 0.0, "passes are counted")
+    ages = shown("Age of the newest quoted day")
+    assert ages.keys() == {"frankfurter", "ecb"}
+    empty = {title for title in found if not any(math.isfinite(value) for value in shown(title).values())}
+    assert empty == set()

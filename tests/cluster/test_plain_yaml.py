@@ -90,7 +90,7 @@ def test_one_stream_has_the_same_in_the_same_order(tmp_path: Path) -> None:
     ("arguments", "code", "told"),
     [
         pytest.param(("prod",), 1, "--image REFERENCE", id="an image that is not built"),
-        pytest.param(("staging",), 2, "the stacks are dev, local, prod", id="no such stack"),
+        pytest.param(("staging",), 2, "name one of dev, local, prod", id="no such stack"),
         pytest.param((), 2, "stack", id="no stack"),
     ],
 )

@@ -1,37 +1,36 @@
-"""The messages that the sources have for people: errors, log lines from WARNING on, mistakes of a stack's config."""
+"""The messages that the sources have for people: every text of theirs that is not a program's own."""
 
 import ast
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.docs.sources import modules
 
-from exchangerates import errors
-from exchangerates_infra.config_reader import StackConfigError
 from exchangerates_infra.project import ROOT
-from localcluster import errors as localcluster_errors
 
 _GAP: Final = "…"
 """Stands for what a message fills in."""
-_NOT_FOR_PEOPLE: Final = ("OwnerGone", "FetchUnderWay", "FetchedBefore")
-"""Errors that the operator raises for itself."""
-_CALLS: Final[dict[tuple[str, str], tuple[str, int]]] = {
-    **{("logger", level): ("log", 0) for level in ("warning", "error", "exception", "critical")},
-    ("reader", "mistake"): ("config", 2),
-    ("self", "mistake"): ("config", -1),
-    ("_reader", "mistake"): ("config", 2),
-    ("self", "_all"): ("config", 2),
-    ("section", "mistake"): ("config", 1),
-    ("section", "text"): ("config", 2),
-    ("section", "texts"): ("config", 1),
-    ("section", "objects"): ("config", 1),
-    ("section", "object_names"): ("config", 1),
-    ("reader", "by_provider"): ("config", 1),
-}
-"""The kinds of messages that methods make, and which argument the text is; of a mistake it says what to write."""
+_PARTS: Final = ("operator", "infra/exchangerates_infra", "infra/localcluster")
+_OTHER_PEOPLES: Final = ("localcluster/rateserver", "exchangerates_infra/recorder.py")
+"""What speaks as a rate provider does, and to who writes a Pulumi program."""
+_COMMAND: Final = re.compile(r"kubectl |uv run |… run |… get |… --|PULUMI_|-s -w")
+"""How texts begin that are run, not read."""
+_NO_MESSAGES: Final = ("not before … s from now", "of namespace …")
+"""What the operator tells itself too, and a part of an object's name."""
+_IN_PLACE_OF_A_VALUE: Final = re.compile(r"\(.*\)")
+"""Such as `(not shown)`."""
+_CALLS: Final = frozenset(
+    {
+        *("info", "debug"),  # log lines below WARNING
+        *("report", "show", "print"),  # how far a command of localcluster is
+        *("Counter", "Gauge", "Histogram"),  # what a metric is: in the reference
+        *("ArgumentParser", "add_argument", "command"),  # what --help shows
+        *("Program", "Build"),  # what is built, and how long that takes
+        *("create_task", "startswith", "OwnerGone"),  # what the operator tells itself
+    }
+)
+"""Calls whose texts are no messages, by what is called."""
 
 
 class Message(NamedTuple):
@@ -39,7 +38,7 @@ class Message(NamedTuple):
 
     Attributes:
         path: The module, below the repository.
-        kind: The error's name, or `log` or `config`.
+        kind: What is called with it, such as an error's name; empty where it is put together first.
         text: The message, with a gap for each part that is filled in.
     """
 
@@ -49,46 +48,40 @@ class Message(NamedTuple):
 
 
 def all_messages() -> list[Message]:
-    """Give every message, in the order of modules and lines."""
-    roots = (ROOT / "operator", ROOT / "infra/exchangerates_infra", ROOT / "infra/localcluster")
-    return [message for path, tree in modules(*roots) for message in _in_module(path, tree)]
+    """Give every message, in the order of modules."""
+    found: list[Message] = []
+    for path, tree in modules(*(ROOT / part for part in _PARTS)):
+        where = str(path.relative_to(ROOT))
+        if not any(other in where for other in _OTHER_PEOPLES):
+            found += [Message(where, kind, text) for kind, text in _texts(tree, "") if _is_message(kind, text)]
+    return found
 
 
-def _in_module(path: Path, tree: ast.Module) -> Iterator[Message]:
-    where = str(path.relative_to(ROOT))
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        kind, position = _kind(node)
-        text = _template(node.args[position]) if kind and len(node.args) > position else _GAP
-        if " " in text and re.search(r"[a-z]{2}", text):
-            yield Message(where, kind, text)
-
-
-def _kind(call: ast.Call) -> tuple[str, int]:
-    """Give a message's kind and which argument it is; no kind where the call makes none."""
-    match call.func:
-        case ast.Attribute(value=ast.Name(id=name) | ast.Attribute(attr=name), attr=method):
-            return _CALLS.get((name, method), ("", 0))
-        case ast.Name(id=name) if name in _errors():
-            return name, 1 if name == "InvalidSpec" else 0
-    return "", 0
-
-
-@cache
-def _errors() -> frozenset[str]:
-    """Give the names of the errors whose texts people read."""
-    own = [*vars(errors).values(), *vars(localcluster_errors).values(), StackConfigError, ValueError]
-    classes = {cls.__name__ for cls in own if isinstance(cls, type) and issubclass(cls, Exception)}
-    return frozenset(classes - set(_NOT_FOR_PEOPLE))
-
-
-def _template(node: ast.expr) -> str:
-    """Give a text with gaps, in one line; a gap alone where nothing of it stands in the source."""
+def _texts(node: ast.AST, kind: str) -> Iterator[tuple[str, str]]:
+    """Give the texts below a node, each with what it is handed to; docstrings are none."""
     match node:
+        case ast.Expr(value=ast.Constant()) | ast.Compare():
+            return
+        case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)):
+            if called in _CALLS:
+                return
+            kind = called
         case ast.Constant(value=str(text)):
-            return " ".join(re.sub(r"%(\.\d)?[sdf]", _GAP, text).split())
+            yield kind, " ".join(re.sub(r"%(\.\d)?[sdf]", _GAP, text).split())
         case ast.JoinedStr(values=parts):
             text = "".join(str(part.value) if isinstance(part, ast.Constant) else _GAP for part in parts)
-            return " ".join(text.split())
-    return _GAP
+            yield kind, " ".join(text.split())
+            # What is filled in may be a text itself: one of two, say.
+            for part in parts:
+                if isinstance(part, ast.FormattedValue):
+                    yield from _texts(part.value, "")
+            return
+    for child in ast.iter_child_nodes(node):
+        yield from _texts(child, kind)
+
+
+def _is_message(kind: str, text: str) -> bool:
+    """Tell whether people read a text: by its words, of which one is enough where an error or the like is told it."""
+    if " " not in text or text in _NO_MESSAGES or _COMMAND.match(text) or _IN_PLACE_OF_A_VALUE.fullmatch(text):
+        return False
+    return len(re.findall(r"[a-z]{2,}", text)) >= (2 if kind in {"", "write", "__init__"} else 1)

@@ -150,5 +150,5 @@ def test_the_program_names_every_stack_file() -> None:
 def test_the_project_and_the_readme_ask_for_the_same_cli() -> None:
     """The CLI reads the range from `Pulumi.yaml`, and a person the version from the README."""
     required = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["requiredPulumiVersion"]
-    (version,) = re.findall(r"pulumi\.com/docs/install/\) (\S+) or newer", (ROOT / "README.md").read_text())
+    (version,) = re.findall(r"pulumi\.com/docs/install/\)\s(\S+) or newer", (ROOT / "README.md").read_text())
     assert required == f">={version}.0"

@@ -1,6 +1,27 @@
-"""How properties are tried: on a slow machine an example takes as long as it takes."""
+"""How properties are tried (on a slow machine an example takes as long as it takes), and the stand-in."""
 
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
+
+from localcluster.rateserver import RateServer
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RateServer]:
+    """One stand-in for the module."""
+    with RateServer() as server:
+        yield server
+
+
+@pytest.fixture
+def rates(running: RateServer) -> RateServer:
+    """The stand-in, healed and with its newest table."""
+    running.reset()
+    running.replay(dt.date(2026, 10, 30))
+    return running

@@ -1,28 +1,20 @@
-"""A whole operator on a cluster in memory: hours of an outage, what stalls, and what nobody foresaw."""
+"""A whole operator on a cluster in memory: hours of an outage, repairs, and what nobody foresaw."""
 
 import asyncio
 import datetime as dt
 from typing import Any
 
 import pytest
-from tests.unit.upstreams import Upstream, failing
+from tests.unit.upstreams import FRIDAY, failing, two_providers
 from tests.unit.world import World
 
-from exchangerates.api import KIND
-from exchangerates.controller import STUCK_AFTER_S
 from exchangerates.errors import ApiUnreachable
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
 
-FRIDAY = dt.date(2026, 10, 30)
 MAX_AGE_H = 168
 SOON_STALE = dt.datetime(2026, 10, 30, tzinfo=dt.UTC) + dt.timedelta(hours=MAX_AGE_H - 1.25)
 FRESH = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)
 OBJECTS = 200
-
-
-def two_providers() -> tuple[Upstream, Upstream]:
-    """Give the default chain."""
-    return Upstream("frankfurter", FRIDAY, USD="1.1172"), Upstream("ecb", FRIDAY, USD="1.1172")
 
 
 def test_an_outage_is_told_once_per_object_and_only_when_rates_are_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,162 +96,6 @@ def test_what_nobody_foresaw_has_a_reason_and_is_tried_again_ever_more_rarely(mo
         await asyncio.sleep(3600.0)
         assert world.cluster.ready("unlucky") == "Published"
         assert world.cluster.writes["event Warning InternalError unlucky"] == 1
-
-    world.run(story())
-
-
-def test_a_pass_that_never_ends_fails_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is named; the others are served all the same."""
-    world = World(monkeypatch, FRESH, *two_providers())
-    real = world.cluster.create_config_map
-
-    async def create(body: Any) -> Any:  # noqa: ANN401
-        if body["metadata"]["name"] == "stuck":
-            await asyncio.Event().wait()
-        return await real(body)
-
-    monkeypatch.setattr(world.cluster, "create_config_map", create)
-
-    async def story() -> None:
-        world.cluster.add("stuck")
-        world.cluster.add("well")
-        await asyncio.sleep(STUCK_AFTER_S - 5.0)
-        assert world.controller.problems() == []
-        await asyncio.sleep(10.0)
-        assert world.controller.problems() == ["the pass over default/stuck does not end"]
-        assert world.cluster.ready("well") == "Published"
-
-    world.run(story())
-
-
-def test_a_stalled_dispatcher_fails_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every worker hangs, so that nothing is handed out any more; and a stalled list too."""
-    world = World(monkeypatch, FRESH, *two_providers())
-
-    async def never(*_: object) -> Any:  # noqa: ANN401
-        await asyncio.Event().wait()
-
-    async def story() -> None:
-        await asyncio.sleep(1.0)
-        monkeypatch.setattr(world.cluster, "create_config_map", never)
-        monkeypatch.setattr(world.cluster, "list_config_maps", _endless)
-        for number in range(30):
-            world.cluster.add(f"rate-{number}")
-        await asyncio.sleep(3600.0)
-        problems = " ".join(world.controller.problems())
-        assert "the dispatcher has not run" in problems
-        assert "the resync has not run" in problems
-
-    world.run(story())
-
-
-def test_an_outage_of_the_api_server_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither lists nor passes that fail for hours are a stall."""
-    world = World(monkeypatch, FRESH, *two_providers())
-
-    async def down(*_: object, **__: object) -> Any:  # noqa: ANN401
-        raise ApiUnreachable("no answer")
-
-    async def story() -> None:
-        world.cluster.add("rate")
-        await asyncio.sleep(10.0)
-        real = {name: getattr(world.cluster, name) for name in ("create_config_map", "patch_status")}
-        for name in real:
-            monkeypatch.setattr(world.cluster, name, down)
-        monkeypatch.setattr(world.cluster, "list_exchange_rates", _unreachable)
-        world.cluster.add("meanwhile")
-        await asyncio.sleep(2 * 3600.0)
-        assert world.controller.problems() == []
-        for name, call in real.items():
-            monkeypatch.setattr(world.cluster, name, call)
-        await asyncio.sleep(300.0)
-        assert world.cluster.ready("meanwhile") == "Published"
-
-    world.run(story())
-
-
-def test_what_only_lists_show_is_served_and_tells_a_deaf_watch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the resync interval; where lists alone bring news, liveness fails, until the watch speaks."""
-    world = World(monkeypatch, FRESH, *two_providers())
-    deaf = ["the watch of ExchangeRates is deaf"]
-
-    async def story() -> None:
-        await asyncio.sleep(1.0)
-        show, world.cluster.watches = world.cluster.watches, lambda *_: None
-        world.cluster.add("first")
-        await asyncio.sleep(700.0)
-        assert world.cluster.ready("first") == "Published"
-        assert world.controller.problems() == [], "one miss is none: Kopf has made the watch anew by then"
-        world.cluster.add("second")
-        world.controller.informer.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "second")])
-        assert world.controller.problems() == deaf, "what Kopf lists when it makes a watch anew is not the watch's word"
-        world.cluster.watches = show
-        world.cluster.add("third")
-        await asyncio.sleep(1.0)
-        assert world.controller.problems() == []
-
-    world.run(story())
-
-
-def test_a_watch_that_was_made_anew_in_time_is_not_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It shows what comes after the list that it was made with."""
-    world = World(monkeypatch, FRESH, *two_providers())
-
-    async def story() -> None:
-        await asyncio.sleep(1.0)
-        show, world.cluster.watches = world.cluster.watches, lambda *_: None
-        world.cluster.add("missed")
-        world.controller.informer.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed")])
-        world.cluster.watches = show
-        await asyncio.sleep(300.0)
-        world.controller.informer.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed")])
-        world.cluster.watches = lambda *_: None
-        world.cluster.add("missed-too")
-        world.controller.informer.watch_exchange_rate(None, world.cluster.rates[ObjectKey("default", "missed-too")])
-        assert world.controller.problems() == []
-
-    world.run(story())
-
-
-def test_an_echo_is_no_news_but_shows_that_the_watch_hears(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the operator knows already, such as its own writes, is not taken up again."""
-    world = World(monkeypatch, FRESH, *two_providers())
-    deaf = ["the watch of ExchangeRates is deaf"]
-
-    async def story() -> None:
-        await asyncio.sleep(1.0)
-        world.cluster.watches = lambda *_: None
-        for heard in (True, False):
-            world.cluster.add(f"one-{heard}")
-            body = world.cluster.rates[ObjectKey("default", f"one-{heard}")]
-            assert world.controller.informer.is_news(KIND, "ADDED", body)
-            await asyncio.sleep(700.0)
-            body = world.cluster.rates[ObjectKey("default", f"one-{heard}")]
-            if heard:
-                assert not world.controller.informer.is_news(KIND, "MODIFIED", body)
-            assert not world.controller.informer.is_news(KIND, None, body)
-            assert world.controller.informer.is_news(KIND, "DELETED", body)
-            world.cluster.add(f"other-{heard}")
-            await asyncio.sleep(700.0)
-            assert world.controller.problems() == ([] if heard else deaf)
-
-    world.run(story())
-
-
-def test_an_object_that_is_gone_from_the_lists_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its lost DELETED event makes no ConfigMap again, and costs nothing."""
-    world = World(monkeypatch, FRESH, *two_providers())
-
-    async def story() -> None:
-        world.cluster.add("gone", refreshInterval="1m")
-        await asyncio.sleep(10.0)
-        key = ObjectKey("default", "gone")
-        del world.cluster.rates[key], world.cluster.maps[key]
-        world.cluster.writes.clear()
-        await asyncio.sleep(3600.0)
-        assert world.cluster.writes.total() == 0
-        assert world.controller.observed.exchange_rates == {}
-        assert world.controller.agenda.reasons() == {}
 
     world.run(story())
 
@@ -360,14 +196,3 @@ def _metadata(seen: ConfigMap) -> dict[str, Any]:
     owner = {"kind": "ExchangeRate", "name": seen.owner_name, "uid": seen.owner_uid, "controller": True}
     names = {"namespace": seen.key.namespace, "name": seen.key.name, "uid": seen.uid}
     return {**names, "resourceVersion": str(seen.resource_version + 1), "ownerReferences": [owner]}
-
-
-async def _endless(_: str | None) -> Any:  # noqa: ANN401
-    await asyncio.Event().wait()
-    yield
-
-
-async def _unreachable(_: str | None) -> Any:  # noqa: ANN401
-    for failed in (ApiUnreachable("no answer"),):
-        raise failed
-    yield ExchangeRate

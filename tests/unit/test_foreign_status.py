@@ -5,20 +5,14 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from tests.unit.upstreams import Upstream, failing
+from tests.unit.upstreams import failing, two_providers
 from tests.unit.world import World
 
 from exchangerates.api import APPROVE_ANNOTATION, REFRESH_ANNOTATION
 from exchangerates.observed import ExchangeRate, ObjectKey
 
-FRIDAY = dt.date(2026, 10, 30)
 SATURDAY = dt.datetime(2026, 10, 31, 10, tzinfo=dt.UTC)
 KEY = ObjectKey("default", "rate")
-
-
-def providers() -> tuple[Upstream, Upstream]:
-    """Give the default chain; what is quoted on this Saturday is Friday's."""
-    return Upstream("frankfurter", FRIDAY, USD="1.1172"), Upstream("ecb", FRIDAY, USD="1.1172")
 
 
 @pytest.mark.parametrize("down", [False, True], ids=["well", "no provider answers"])
@@ -45,7 +39,7 @@ def test_a_forged_rate_is_never_published(
     monkeypatch: pytest.MonkeyPatch, forged: dict[str, str], spec: dict[str, object], *, down: bool
 ) -> None:
     """The status is as it was at once, to the letter, and nothing else was written or asked: memory knows better."""
-    first, second = providers()
+    first, second = two_providers()
     world = World(monkeypatch, SATURDAY, first, second)
 
     async def story() -> None:
@@ -69,7 +63,7 @@ def test_a_forged_rate_is_never_published(
 
 def test_a_forged_hold_is_never_approved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where the object has just that approval; and a real one that is forged away is held again."""
-    first, second = providers()
+    first, second = two_providers()
     world = World(monkeypatch, SATURDAY, first, second)
 
     async def story() -> None:
@@ -97,7 +91,7 @@ def test_a_forged_hold_is_never_approved(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_rate_that_is_forged_into_a_failed_status_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """No provider answers and nothing is published: neither is what somebody says was."""
-    first, second = (failing(upstream) for upstream in providers())
+    first, second = (failing(upstream) for upstream in two_providers())
     world = World(monkeypatch, SATURDAY, first, second)
 
     async def story() -> None:
@@ -115,7 +109,7 @@ def test_a_rate_that_is_forged_into_a_failed_status_is_taken_out(monkeypatch: py
 
 def test_a_forged_condition_is_put_back_without_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ready never turned, and its transition time says so."""
-    world = World(monkeypatch, SATURDAY, *providers())
+    world = World(monkeypatch, SATURDAY, *two_providers())
 
     async def story() -> None:
         world.cluster.add("rate")
@@ -132,7 +126,7 @@ def test_a_forged_condition_is_put_back_without_an_event(monkeypatch: pytest.Mon
 
 def test_status_and_config_map_that_are_forged_alike_are_both_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of three do not outvote what the operator has published."""
-    world = World(monkeypatch, SATURDAY, *providers())
+    world = World(monkeypatch, SATURDAY, *two_providers())
 
     async def story() -> None:
         world.cluster.add("rate")
@@ -148,7 +142,7 @@ def test_status_and_config_map_that_are_forged_alike_are_both_put_back(monkeypat
 
 def test_a_forged_status_is_no_memory_while_the_own_write_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """The forger is faster than the answer to the operator's own write: the next pass looks at what it wrote itself."""
-    world = World(monkeypatch, SATURDAY, *providers())
+    world = World(monkeypatch, SATURDAY, *two_providers())
     real, forged = world.cluster.patch_status, False
 
     async def patch(owner: ExchangeRate, patch: Any) -> Any:  # noqa: ANN401
@@ -176,7 +170,7 @@ def test_an_object_that_ends_while_its_status_is_written_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, *, again: bool
 ) -> None:
     """It is not known any more, and what was written of it is not the memory of the next one of its name."""
-    world = World(monkeypatch, SATURDAY, *providers())
+    world = World(monkeypatch, SATURDAY, *two_providers())
     real = world.cluster.patch_status
 
     async def patch(owner: ExchangeRate, patch: Any) -> Any:  # noqa: ANN401
@@ -203,7 +197,7 @@ def test_an_object_that_ends_while_its_status_is_written_leaves_nothing(
 
 def test_who_keeps_writing_the_status_is_not_fought_hot(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as a second operator: after a few answers they come rarely, and the object's own refresh is not delayed."""
-    first, second = providers()
+    first, second = two_providers()
     world = World(monkeypatch, SATURDAY, first, second)
 
     async def story() -> None:
@@ -224,8 +218,8 @@ def test_who_keeps_writing_the_status_is_not_fought_hot(monkeypatch: pytest.Monk
 
 def test_two_operators_that_agree_come_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody should run two over the same objects; who does has right rates, and no writes without an end."""
-    world = World(monkeypatch, SATURDAY, *providers())
-    other = World(monkeypatch, SATURDAY, *providers(), cluster=world.cluster)
+    world = World(monkeypatch, SATURDAY, *two_providers())
+    other = World(monkeypatch, SATURDAY, *two_providers(), cluster=world.cluster)
 
     def show(*event: Any) -> None:  # noqa: ANN401
         world.show(*event)
@@ -256,7 +250,7 @@ def test_two_operators_that_agree_come_to_rest(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_nobody_can_have_quoted_yet_is_no_memory_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator takes up the status that it finds, but not a date of the future."""
-    world = World(monkeypatch, SATURDAY, *providers())
+    world = World(monkeypatch, SATURDAY, *two_providers())
 
     async def story() -> None:
         world.cluster.add("rate")
@@ -275,7 +269,7 @@ def test_a_former_status_that_is_restored_while_the_own_write_is_under_way_does_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is what the operator remembers until its own write is answered, and so, no news when it comes."""
-    first, second = providers()
+    first, second = two_providers()
     world = World(monkeypatch, SATURDAY, first, second)
     real = world.cluster.patch_status
 

@@ -1,12 +1,7 @@
 """Rate providers against a real local HTTP server: what is right is taken to the digit, what is wrong never passes."""
 
 import datetime as dt
-import io
-import socket
-import threading
 import time
-import zipfile
-from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import pytest
@@ -14,37 +9,15 @@ import pytest
 from exchangerates.errors import AccessRefused, FetchError
 from exchangerates.providers import PROVIDERS, ecb, exchangeratesapi, frankfurter, http
 from exchangerates.rates import RateTable
-from localcluster.rateserver import Fault, RateServer, table_of
+from localcluster.rateserver import Fault, RateServer
 
 TODAY = dt.date(2026, 11, 2)
 EVERY = pytest.mark.parametrize("provider", list(PROVIDERS))
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[RateServer]:
-    """One stand-in for the module."""
-    with RateServer() as server:
-        yield server
-
-
-@pytest.fixture
-def rates(running: RateServer) -> RateServer:
-    """The stand-in, healed and with its newest table."""
-    running.reset()
-    running.replay(dt.date(2026, 10, 30))
-    return running
-
-
 def fetch(rates: RateServer, provider: str, key: str | None = None) -> RateTable:
     """Make one call."""
     return PROVIDERS[provider].fetch(rates.url(provider), key or rates.key, TODAY)
-
-
-def fetch_days(rates: RateServer, provider: str, *days: dt.date) -> Mapping[dt.date, RateTable]:
-    """Make one call for days that are over."""
-    call = PROVIDERS[provider].fetch_days
-    assert call is not None
-    return call(rates.url(provider), rates.key, days, TODAY)
 
 
 def dict_of(table: RateTable) -> dict[str, str]:
@@ -237,97 +210,6 @@ def test_two_different_quotes_for_one_currency_spoil_the_table() -> None:
         exchangeratesapi.parse(200, envelope, TODAY)
 
 
-def test_the_stand_in_replays_history_and_skips_weekends() -> None:
-    """With the digits that the ECB printed."""
-    assert table_of(dt.date(2024, 6, 30)).date == dt.date(2024, 6, 28)
-    assert table_of(dt.date(2024, 6, 28)).rates["USD"] == "1.0705"
-    with pytest.raises(LookupError, match="1998"):
-        table_of(dt.date(1998, 1, 1))
-
-
-def test_the_stand_in_stays_on_loopback() -> None:
-    """Other addresses are refused."""
-    with pytest.raises(ValueError, match="loopback"):
-        RateServer(host="0.0.0.0")  # noqa: S104 - this is what must be refused
-
-
-def test_the_stand_in_ends_while_a_request_hangs() -> None:
-    """Closing does not wait for its clients."""
-    with RateServer() as server:
-        server.fail("ecb", Fault.HANG)
-        client = socket.create_connection(("127.0.0.1", int(server.server_address[1])), timeout=30)
-        client.sendall(b"GET /ecb/stats/eurofxref/eurofxref-daily.xml HTTP/1.1\r\nHost: x\r\n\r\n")
-        deadline = time.monotonic() + 30
-        while not server.calls["ecb"] and time.monotonic() < deadline:
-            threading.Event().wait(0.01)
-    assert client.recv(1) == b""
-    client.close()
-
-
-@pytest.mark.parametrize("provider", ["frankfurter", "ecb"])
-@pytest.mark.parametrize(
-    ("day", "quoted", "usd"),
-    [
-        pytest.param(dt.date(2024, 6, 28), dt.date(2024, 6, 28), "1.0705", id="a working day"),
-        pytest.param(dt.date(2024, 6, 30), dt.date(2024, 6, 28), "1.0705", id="a Sunday"),
-        pytest.param(dt.date(1999, 1, 4), dt.date(1999, 1, 4), "1.1789", id="the first day"),
-        pytest.param(dt.date(2026, 10, 25), dt.date(2026, 10, 23), None, id="a recent Sunday"),
-    ],
-)
-def test_a_past_days_table_is_the_last_one_on_or_before_it(
-    rates: RateServer, provider: str, day: dt.date, quoted: dt.date, usd: str | None
-) -> None:
-    """To the digit and in one call, from the ECB's own archive."""
-    table = fetch_days(rates, provider, day)[day]
-    assert dict_of(table) == dict(table_of(day).rates)
-    assert {price.date for price in table.prices.values()} == {quoted}
-    assert usd in (None, f"{table.prices['USD'].rate:f}")
-    assert rates.calls == {provider: 1}
-
-
-@pytest.mark.parametrize(
-    "days",
-    [
-        pytest.param([dt.date(2026, 10, 25), *(dt.date(2026, 10, day) for day in range(1, 31))], id="the 90 days"),
-        pytest.param([dt.date(2026, 10, 25), *(dt.date(year, 7, 1) for year in range(1999, 2027))], id="the archive"),
-    ],
-)
-def test_one_download_of_the_ecb_gives_every_day(rates: RateServer, days: list[dt.date]) -> None:
-    """Old and new ones together from the archive, new ones alone from the smaller file."""
-    tables = fetch_days(rates, "ecb", *days)
-    assert {day: dict_of(table) for day, table in tables.items()} == {day: dict(table_of(day).rates) for day in days}
-    assert rates.calls == {"ecb": 1}
-
-
-def archive(*lines: str) -> bytes:
-    """Give an archive of a table."""
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as made:
-        made.writestr("eurofxref-hist.csv", "\n".join(lines))
-    return body.getvalue()
-
-
-@pytest.mark.parametrize("body", [b"", b"PK", b"<html></html>", archive("Date,USD", "2024-06-28,1.1\r2")])
-def test_an_archive_that_is_none_is_refused(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one kind of error."""
-    monkeypatch.setattr(http, "get", lambda *_: (200, body))
-    with pytest.raises(FetchError, match="broken"):
-        ecb.fetch_days("http://ecb", None, [dt.date(2024, 6, 28)], TODAY)
-
-
-def test_a_day_that_cannot_be_read_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It fails where it is the one that was called for; a day before all others has no table."""
-    good, bad, none = dt.date(2024, 6, 28), dt.date(2024, 6, 27), dt.date(1998, 1, 1)
-    body = archive("Date,USD,GBP,", "2024-06-28,1.0705,N/A,", "2024-06-27,zero,0.8,")
-    monkeypatch.setattr(http, "get", lambda *_: (200, body))
-    tables = ecb.fetch_days("http://ecb", None, [good, bad, none], TODAY)
-    assert {day: dict_of(table) for day, table in tables.items()} == {good: {"USD": "1.0705"}}
-    with pytest.raises(FetchError, match="quote for USD is not usable"):
-        ecb.fetch_days("http://ecb", None, [bad, good], TODAY)
-    with pytest.raises(FetchError, match="no quotes"):
-        ecb.fetch_days("http://ecb", None, [none, good], TODAY)
-
-
 def test_openexchangerates_is_crossed_from_the_dollar(rates: RateServer) -> None:
     """Its quotes are direct against the dollar, of the day of its timestamp; all others are derived."""
     table = fetch(rates, "openexchangerates")
@@ -337,5 +219,3 @@ def test_openexchangerates_is_crossed_from_the_dollar(rates: RateServer) -> None
     assert (direct.rate, direct.derived, direct.date) == ("157.250269", False, dt.date(2026, 10, 30))
     assert cross.derived
     assert abs(Decimal(cross.rate) - Decimal("175.68")) < Decimal("0.001")
-    day = dt.date(2024, 6, 28)
-    assert dict_of(fetch_days(rates, "openexchangerates", day)[day])["EUR"] == "0.934143"

@@ -8,6 +8,9 @@ from exchangerates.errors import FetchError
 from exchangerates.rates import Price, RateTable
 from localcluster.rateserver import table_of
 
+FRIDAY = dt.date(2026, 10, 30)
+"""The day of the quotes of `two_providers`."""
+
 
 class Upstream:
     """A rate provider that quotes what it is told to, or fails, and counts."""
@@ -82,6 +85,11 @@ class EcbUpstream(Upstream):
         table = table_of((self._now() - dt.timedelta(hours=16)).date())
         self.date, self.rates = table.date, dict(table.rates)
         return super().fetch()
+
+
+def two_providers() -> tuple[Upstream, Upstream]:
+    """Give the default chain, with what it quoted on FRIDAY."""
+    return Upstream("frankfurter", FRIDAY, USD="1.1172"), Upstream("ecb", FRIDAY, USD="1.1172")
 
 
 def failing(upstream: Upstream, text: str = "HTTP 500") -> Upstream:
