@@ -109,10 +109,9 @@ async def _run(settings: Settings) -> None:
 
 async def _prepare_crd(settings: Settings, namespace: str | None, metrics: Metrics) -> None:
     """Make sure of the CRD before Kopf looks for it: it looks once, and stays deaf if it is not there."""
-    login = await handlers.log_in(metrics.watch_opened)
+    cluster = Cluster()
+    login = await handlers.log_in(cluster, metrics.watch_opened)
     async with login.aiohttp_session:
-        cluster = Cluster()
-        cluster.connect(login.aiohttp_session, login.server)
         if settings.install_crd:
             try:
                 await crd.install(cluster)

@@ -15,6 +15,7 @@ from exchangerates.api import API_VERSION as EXCHANGE_RATE_API_VERSION
 from exchangerates.api import FIELD_MANAGER, GROUP, KIND, MANAGED_BY_LABEL, PLURAL, VERSION, Reason
 from exchangerates.errors import ApiError, ApiUnreachable
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.session import Session
 
 PAGE_SIZE: Final = 500
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
@@ -27,11 +28,11 @@ class Cluster:
     """Calls to one API server. `connect` gives it a session, also anew; until then every call waits."""
 
     def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+        self._session: Session | None = None
         self._server = ""
         self._connected = asyncio.Event()
 
-    def connect(self, session: aiohttp.ClientSession, server: str) -> None:
+    def connect(self, session: Session, server: str) -> None:
         """Use this session, in place of an earlier one, which stays its maker's to close."""
         self._session, self._server = session, server.rstrip("/")
         self._connected.set()
@@ -204,13 +205,19 @@ class Cluster:
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         await self._connected.wait()
-        if self._session is None or self._session.closed:
+        if self._session is None or self._session.client.closed:
             raise ApiUnreachable("the session is being renewed")
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         sent = {"Content-Type": "application/json", **(headers or {})}
         try:
-            async with self._session.request(
-                method, self._server + path, data=data, params=params, headers=sent, timeout=_TIMEOUT
+            async with self._session.client.request(
+                method,
+                self._server + path,
+                data=data,
+                params=params,
+                headers=sent,
+                timeout=_TIMEOUT,
+                middlewares=self._session.middlewares,
             ) as response:
                 text = await response.read()
                 status = response.status

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 import kopf
 
 from exchangerates import credentials
-from exchangerates.api import FIELD_MANAGER, GROUP, KIND, MANAGED_BY_LABEL, PLURAL, VERSION
+from exchangerates.api import FIELD_MANAGER, GROUP, MANAGED_BY_LABEL, PLURAL, VERSION
 from exchangerates.cluster import Cluster
 from exchangerates.diffbase import NoDiffBase
 from exchangerates.errors import CredentialsError
 from exchangerates.informer import Informer
+from exchangerates.news import IsNews, everything
 from exchangerates.session import open_session
 
 LOGIN_AGAIN_S = 10.0
@@ -40,14 +41,11 @@ def register(
         watching: Told the path of every watch that is opened.
     """
 
-    def news(kind: str) -> Callable[..., bool]:
-        return lambda event, **_: informer.is_news(kind, event["type"], event["object"])
-
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, when=news(KIND))
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def exchange_rate(event: kopf.RawEvent, **_: object) -> None:
         informer.watch_exchange_rate(event["type"], event["object"])
 
-    @kopf.on.event("configmaps", registry=registry, when=news("ConfigMap"))
+    @kopf.on.event("configmaps", registry=registry)
     async def config_map(event: kopf.RawEvent, **_: object) -> None:
         informer.watch_config_map(event["type"], event["object"])
 
@@ -63,15 +61,20 @@ def register(
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
         try:
-            session = await log_in(watching)
+            return await log_in(cluster, watching, informer.is_news)
         except CredentialsError as error:
             raise kopf.TemporaryError(str(error), delay=LOGIN_AGAIN_S) from error
-        cluster.connect(session.aiohttp_session, session.server)
-        return session
 
 
-async def log_in(watching: Callable[[str], None]) -> kopf.AiohttpSession:
+async def log_in(
+    cluster: Cluster, watching: Callable[[str], None], is_news: IsNews = everything
+) -> kopf.AiohttpSession:
     """Open a session with the kubeconfig's credentials, or with the Pod's own.
+
+    Args:
+        cluster: Is given the session.
+        watching: Told the path of every watch that is opened.
+        is_news: Tells what of the lists and the watches Kopf is to see.
 
     Raises:
         CredentialsError: There are neither, or they cannot be used.
@@ -89,8 +92,11 @@ async def log_in(watching: Callable[[str], None]) -> kopf.AiohttpSession:
         raise CredentialsError(
             f"the certificates for {found.server} cannot be used: {error}; correct the kubeconfig"
         ) from error
-    session = open_session(trust, info.as_http_headers(), found.tokens, watching, proxy=info.proxy_url)
-    return kopf.AiohttpSession(server=info.server, aiohttp_session=session, default_namespace=info.default_namespace)
+    session = open_session(trust, info.as_http_headers(), found.tokens, watching, is_news, proxy=info.proxy_url)
+    cluster.connect(session, info.server)
+    return kopf.AiohttpSession(
+        server=info.server, aiohttp_session=session.client, default_namespace=info.default_namespace
+    )
 
 
 class Backoffs:

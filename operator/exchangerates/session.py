@@ -5,16 +5,31 @@ The token is asked for anew for each request: Kopf logs in again only when one o
 
 import ssl
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 import aiohttp
 
 from exchangerates.errors import CredentialsError
+from exchangerates.news import IsNews, NewsOnly
 from exchangerates.tokens import TokenSource
 
 MAX_CONNECTIONS: Final = 64
 """Twenty workers with a call each, and two watches per namespace; more than this many namespaces raise it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open session.
+
+    Attributes:
+        client: Kopf's, whose lists and watches show news only. Closing it closes the session.
+        middlewares: Those of the operator's own requests, in place of the client's: their answers are whole.
+    """
+
+    client: aiohttp.ClientSession
+    middlewares: tuple[aiohttp.ClientMiddlewareType, ...]
 
 
 def open_session(  # noqa: PLR0913 - a session has these parts
@@ -22,10 +37,11 @@ def open_session(  # noqa: PLR0913 - a session has these parts
     headers: Mapping[str, str],
     tokens: TokenSource | None,
     watching: Callable[[str], None],
+    is_news: IsNews,
     *,
     connections: int = MAX_CONNECTIONS,
     proxy: str | None = None,
-) -> aiohttp.ClientSession:
+) -> Session:
     """Open a session.
 
     Args:
@@ -33,6 +49,7 @@ def open_session(  # noqa: PLR0913 - a session has these parts
         headers: Sent with every request.
         tokens: Gives the bearer token of each request, or None.
         watching: Told the path of every watch that is opened.
+        is_news: Tells what of the lists and the watches Kopf is to see.
         connections: How many connections there may be at once.
         proxy: The address of an HTTP proxy before the API server, or None.
     """
@@ -52,9 +69,16 @@ def open_session(  # noqa: PLR0913 - a session has these parts
             tokens.refused()
         return response
 
-    return aiohttp.ClientSession(
+    async def news_only(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        if request.method == "GET" and response.status == HTTPStatus.OK:
+            response.content = NewsOnly(response.content, is_news)  # type: ignore[assignment] # looks like one
+        return response
+
+    client = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, ssl=ssl_context),
         headers=headers,
-        middlewares=(with_token,),
+        middlewares=(news_only, with_token),
         proxy=proxy,
     )
+    return Session(client, (with_token,))
