@@ -65,8 +65,8 @@ class CrdArgs:
     """What becomes of the CustomResourceDefinition, which a cluster has once.
 
     Attributes:
-        manage: Whether the component owns it, and with it the roles for people.
-        retain: Whether destroying leaves it, and with it the users' ExchangeRates.
+        manage: Whether the component owns it, and with it the roles for people; otherwise it has to be there.
+        retain: Whether destroying leaves it, and with it the users' ExchangeRates and the roles for people.
         protect: Whether Pulumi refuses to delete it.
         provider: The Kubernetes provider that it is on; None for the component's own. One with
             `upsert_existing_objects` takes up a CustomResourceDefinition that is there already.

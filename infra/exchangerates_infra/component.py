@@ -17,7 +17,7 @@ from exchangerates_infra.args import (
     PodArgs,
     RateArgs,
 )
-from exchangerates_infra.crd import custom_resource_definition, people_roles
+from exchangerates_infra.crd import custom_resource_definition, people_roles, read_definition
 from exchangerates_infra.environment import secrets
 from exchangerates_infra.image import operator_image
 from exchangerates_infra.monitoring import monitoring
@@ -76,35 +76,39 @@ class ExchangeRateOperator(pulumi.ComponentResource):
         super().__init__("exchange-rate-operator:index:ExchangeRateOperator", name, None, opts)
         args = args or OperatorArgs()
         namespace = self._namespace(name, args)
-        inside = _child(self, *namespace)
+        inside = _child(self, namespace)
         account = ServiceAccount(
             f"{name}-account", metadata=ObjectMetaArgs(name=OPERATOR, namespace=args.namespace), opts=inside
         )
-        needs = [*namespace, *self._kind(name, args), *self._inside(name, args, inside)]
+        needs = [namespace, self._kind(name, args), *self._inside(name, args, inside)]
         needs += operator_rights(name, account, args.namespace, args.watch_namespaces, inside)
         image = operator_image(name, args.image, _child(self))
         workload = deployment(name, args, image, account.metadata.name, _child(self, *needs))
         # After the Deployment: destroyed in reverse, they go while the operator and their kind are still there.
         for rate in args.rates:
             exchange_rate(name, rate, _child(self, workload, *needs), wait=args.wait_for_rates)
-        self.namespace = namespace[0].metadata.name if namespace else pulumi.Output.from_input(args.namespace)
+        self.namespace = pulumi.Output.from_input(namespace.metadata.name if args.create_namespace else args.namespace)
         self.image = pulumi.Output.from_input(image.ref)
         self.service_account = pulumi.Output.format("{0}/{1}", args.namespace, account.metadata.name)
         self._tell(args)
 
-    def _namespace(self, name: str, args: OperatorArgs) -> list[Namespace]:
-        """Register the operator's own namespace, unless somebody else looks after it."""
-        if not args.create_namespace:
-            return []
-        metadata = ObjectMetaArgs(name=args.namespace, labels=_RESTRICTED)
-        return [Namespace(f"{name}-namespace", metadata=metadata, opts=_child(self))]
+    def _namespace(self, name: str, args: OperatorArgs) -> Namespace:
+        """Register the operator's own namespace, or read it where somebody else looks after it.
 
-    def _kind(self, name: str, args: OperatorArgs) -> list[pulumi.Resource]:
-        """Register the CRD with the roles for people, where this component owns them."""
+        What is read has to be there, or the preview stops. Under the address of one that this component had created,
+        Pulumi lets that go instead of deleting it.
+        """
+        if not args.create_namespace:
+            return Namespace.get(f"{name}-namespace", args.namespace, opts=_child(self))
+        metadata = ObjectMetaArgs(name=args.namespace, labels=_RESTRICTED)
+        return Namespace(f"{name}-namespace", metadata=metadata, opts=_child(self))
+
+    def _kind(self, name: str, args: OperatorArgs) -> pulumi.Resource:
+        """Register the CRD with the roles for people where this component owns them, or read it as the namespace."""
         if not args.crd.manage:
-            return []
-        people_roles(name, args.namespace, _child(self))
-        return [custom_resource_definition(name, args.crd, self)]
+            return read_definition(name, args.crd, self)
+        people_roles(name, args.namespace, args.crd, self)
+        return custom_resource_definition(name, args.crd, self)
 
     def _inside(self, name: str, args: OperatorArgs, inside: pulumi.ResourceOptions) -> list[pulumi.Resource]:
         """Register what stands beside the Deployment in its namespace; give what it cannot start without."""

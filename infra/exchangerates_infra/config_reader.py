@@ -161,7 +161,14 @@ class ConfigReader:
         if not text:
             return default
         try:
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=_once)
         except ValueError:
-            self.mistake(key, text, "JSON, or set it as a list or an object in the stack file")
+            self.mistake(key, text, "JSON with each key once, or set it as a list or an object in the stack file")
             return default
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found

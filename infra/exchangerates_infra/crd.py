@@ -47,9 +47,24 @@ def custom_resource_definition(name: str, args: CrdArgs, parent: pulumi.Resource
     )
 
 
-def people_roles(name: str, namespace: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
-    """Register ClusterRoles that the cluster's own view, edit and admin take up."""
+def read_definition(name: str, args: CrdArgs, parent: pulumi.Resource) -> CustomResourceDefinition:
+    """Read the CRD of somebody else: one that is not there stops the preview, one that was this component's is let go.
+
+    Under any other address Pulumi would delete the latter, and every ExchangeRate of the cluster with it.
+    """
+    return CustomResourceDefinition.get(
+        f"{name}-crd", CRD_NAME, opts=pulumi.ResourceOptions(parent=parent, provider=args.provider)
+    )
+
+
+def people_roles(name: str, namespace: str, args: CrdArgs, parent: pulumi.Resource) -> list[pulumi.Resource]:
+    """Register ClusterRoles that the cluster's own view, edit and admin take up.
+
+    They are kept and taken up with the CRD: whoever has ExchangeRates in a cluster has to reach them.
+    """
+    opts = pulumi.ResourceOptions(parent=parent, provider=args.provider, retain_on_delete=args.retain)
     roles: list[pulumi.Resource] = []
+    # To admin too, as Kubernetes documents it: its own admin takes up edit, but one that a platform team made may not.
     for role, targets, verbs in (("view", ("view",), _READ), ("edit", ("edit", "admin"), _READ + _WRITE)):
         labels = {f"rbac.authorization.k8s.io/aggregate-to-{target}": "true" for target in targets}
         roles.append(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime import rpc
@@ -27,6 +27,7 @@ class RecordedResource:
         retain: Whether destroying leaves it.
         delete_before_replace: Whether a replacement deletes it first.
         aliases: Its former names.
+        timeouts: How long its creation and its update may take, as Go durations; empty for the provider's own.
         outputs: What a component tells; empty for others.
     """
 
@@ -42,6 +43,7 @@ class RecordedResource:
     retain: bool
     delete_before_replace: bool
     aliases: tuple[str, ...]
+    timeouts: tuple[str, str]
     outputs: Mapping[str, Any]
 
     def manifest(self) -> dict[str, Any] | None:
@@ -49,6 +51,20 @@ class RecordedResource:
         if not self.type.startswith(_KUBERNETES):
             return None
         return {"apiVersion": self.inputs["apiVersion"], "kind": self.inputs["kind"], **self.inputs}
+
+
+class RecordedRead(NamedTuple):
+    """An object of somebody else that the program read.
+
+    Attributes:
+        urn: Its address in the stack.
+        id: Its name in the cluster, after `namespace/` where it is in one.
+        provider: The reference of its provider.
+    """
+
+    urn: str
+    id: str
+    provider: str
 
 
 class Echo(pulumi_mocks.Mocks):
@@ -73,6 +89,7 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
     def __init__(self) -> None:
         super().__init__(Echo())
         self.recorded: list[RecordedResource] = []
+        self.reads: list[RecordedRead] = []
         self.outputs: dict[str, dict[str, Any]] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
@@ -95,9 +112,16 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
                     retain=request.retainOnDelete,
                     delete_before_replace=request.deleteBeforeReplace,
                     aliases=tuple(alias.spec.name for alias in request.aliases),
+                    timeouts=(request.customTimeouts.create, request.customTimeouts.update),
                     outputs={},
                 )
             )
+        return response
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature
+        """Keep what is read."""
+        response = super().ReadResource(request)  # type: ignore[no-untyped-call] # the SDK's is untyped
+        self.reads.append(RecordedRead(response.urn, request.id, request.provider))
         return response
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's own signature

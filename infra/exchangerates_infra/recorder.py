@@ -23,7 +23,8 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from exchangerates_infra.mock_monitor import Echo, RecordedResource, RecordingMonitor
+from exchangerates_infra.config_reader import StackConfigError
+from exchangerates_infra.mock_monitor import Echo, RecordedRead, RecordedResource, RecordingMonitor
 from exchangerates_infra.project import PROJECT, ROOT
 
 
@@ -38,10 +39,12 @@ class Recording:
     Attributes:
         resources: In an order in which each comes after what it needs.
         outputs: The stack's outputs, with secrets opened.
+        reads: What it read of somebody else's, sorted.
     """
 
     resources: tuple[RecordedResource, ...]
     outputs: Mapping[str, Any]
+    reads: tuple[RecordedRead, ...] = ()
 
     def manifests(self) -> list[dict[str, Any]]:
         """Give the Kubernetes objects, in the order in which they can be applied."""
@@ -64,6 +67,9 @@ def stack_file_values(stack: str, overrides: Mapping[str, object] | None = None)
     Args:
         stack: The name of the stack file.
         overrides: Values in place of the file's, by key without the project's name.
+
+    Raises:
+        StackConfigError: A key is there twice.
     """
     project = _yaml("Pulumi.yaml")["config"]
     values = {f"{PROJECT}:{key}": entry["default"] for key, entry in project.items() if "default" in entry}
@@ -141,7 +147,7 @@ def _recording(recorder: RecordingMonitor) -> Recording:
         raise DuplicateResourceError(f"Duplicate resource URN: {', '.join(doubled)}")
     resources = [replace(found, outputs=recorder.outputs.get(found.urn, {})) for found in recorder.recorded]
     (stack_outputs,) = [outputs for urn, outputs in recorder.outputs.items() if "pulumi:pulumi:Stack::" in urn]
-    return Recording(tuple(_ordered(resources)), stack_outputs)
+    return Recording(tuple(_ordered(resources)), stack_outputs, tuple(sorted(recorder.reads)))
 
 
 def _ordered(recorded: list[RecordedResource]) -> Iterator[RecordedResource]:
@@ -156,8 +162,18 @@ def _ordered(recorded: list[RecordedResource]) -> Iterator[RecordedResource]:
 
 
 def _yaml(name: str) -> dict[str, Any]:
-    body: dict[str, Any] = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+    body: dict[str, Any] = yaml.load((ROOT / name).read_text(encoding="utf-8"), _StackFile)  # noqa: S506 - a safe one
     return body
+
+
+class _StackFile(yaml.SafeLoader):
+    """Refuses a key that is there twice, as the CLI does: the last one would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        keys = [key.value for key, _ in node.value]
+        if doubled := sorted({str(key) for key in keys if keys.count(key) > 1}):
+            raise StackConfigError(f"the stack file has {', '.join(doubled)} twice; write it once")
+        return super().construct_mapping(node, deep)
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from typing import Final
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
+from exchangerates.addresses import leads_somewhere
 from exchangerates.api import API_KEYS, PROVIDERS
 from exchangerates.spec import MIN_FETCH_INTERVAL_S, parse_duration
 from exchangerates_infra import stack_rates, stack_sections
-from exchangerates_infra.addresses import leads_somewhere
 from exchangerates_infra.args import CrdArgs, OperatorArgs
 from exchangerates_infra.config_reader import ConfigReader
 from exchangerates_infra.project import PROJECT
@@ -70,11 +70,12 @@ class StackConfig:
             reader.mistake(
                 "kubeContext", context, "the kubeconfig context of this stack's cluster (kubectl config get-contexts)"
             )
-        kubeconfig = _kubeconfig(reader, encrypted="kubeconfig" in secrets)
+        encrypted = "kubeconfig" in secrets
+        kubeconfig = _kubeconfig(reader, encrypted=encrypted)
         crd, adopt = stack_sections.crd(reader)
         operator = _operator(reader, secrets, crd, context)
         reader.raise_mistakes()
-        return cls(context, kubeconfig, operator, adopt)
+        return cls(context, pulumi.Output.secret(kubeconfig) if encrypted else kubeconfig or None, operator, adopt)
 
 
 def stack_values() -> dict[str, str]:
@@ -108,14 +109,16 @@ def _api_key(reader: ConfigReader, provider: str, providers: Sequence[str], secr
     return key if needed and key else None
 
 
-def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> pulumi.Input[str] | None:
-    """Give the kubeconfig's path, or its content, which is a secret."""
+def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> str:
+    """Give the kubeconfig's path, or its content, which has to be encrypted; empty for the usual places."""
     value = reader.text("kubeconfig", "")
-    if _is_content(value) and not encrypted:
-        reader.mistake("kubeconfig", "(its content)", "its path, or set it with `pulumi config set --secret`")
-    elif value and not (encrypted or Path(value).is_absolute() or value.startswith(_HOME)):
-        reader.mistake("kubeconfig", value, "an absolute path, or ~/ and what follows: the program runs in infra/")
-    return pulumi.Output.secret(value) if encrypted else value or None
+    if _is_content(value):
+        if not encrypted:
+            reader.mistake("kubeconfig", "(its content)", "its path, or set it with `pulumi config set --secret`")
+    elif value and not (Path(value).is_absolute() or value.startswith(_HOME)):
+        shown = "(encrypted)" if encrypted else value
+        reader.mistake("kubeconfig", shown, "an absolute path, or ~/ and what follows: the program runs in infra/")
+    return value
 
 
 def _is_content(kubeconfig: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pulumi_docker_build as docker_build
 
-from exchangerates_infra.addresses import leads_somewhere
+from exchangerates.addresses import leads_somewhere
 from exchangerates_infra.args import (
     CrdArgs,
     EgressArgs,
@@ -59,7 +59,7 @@ def image(reader: ConfigReader) -> ImageArgs:
             if args.ref is not None and section.has(key):
                 section.mistake(key, "either ref, an image that is there, or this key, for one that is built")
         for key in ("platforms", "provenance", "sbom"):
-            if section.has(key) and getattr(args, key) and args.repository is None and args.ref is None:
+            if getattr(args, key) and args.repository is None and args.ref is None:
                 section.mistake(key, "a repository too: only a pushed image can have it")
     return args
 

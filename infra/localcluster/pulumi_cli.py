@@ -81,20 +81,14 @@ class PulumiStack:
         self._config_file.write_text(yaml.safe_dump(kept), encoding="utf-8")
 
     def _run(self, command: str, *arguments: str) -> None:
-        self._call(command, *arguments, "--stack", self._stack, "--config-file", str(self._config_file))
+        self._call(command, *arguments, *self._which())
+
+    def _which(self) -> tuple[str, ...]:
+        return ("--stack", self._stack, "--config-file", str(self._config_file))
 
     def _call(self, *arguments: str) -> None:
-        uv = os.environ.get("UV", "")
-        environment = {
-            **os.environ,
-            # The program's toolchain is uv, which may be known to this process only.
-            "PATH": os.pathsep.join(filter(None, [str(Path(uv).parent) if uv else "", os.environ.get("PATH")])),
-            "PULUMI_BACKEND_URL": f"file://{self._directory / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-        }
-        command = [self._pulumi, "--cwd", str(ROOT), "--non-interactive", *arguments]
-        code = _wait_out(command, environment)
+        environment = self._environment()
+        code = _wait_out(self._command(*arguments), environment)
         if code != 0:
             unlock = (
                 f"PULUMI_BACKEND_URL={shlex.quote(environment['PULUMI_BACKEND_URL'])} PULUMI_CONFIG_PASSPHRASE= pulumi"
@@ -104,6 +98,20 @@ class PulumiStack:
                 f"stack is locked, and no pulumi is at work any more: `{unlock} cancel --yes --stack {self._stack}`. "
                 "`up --without-pulumi` applies the same objects without the CLI."
             )
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [self._pulumi, "--cwd", str(ROOT), "--non-interactive", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        uv = os.environ.get("UV", "")
+        return {
+            **os.environ,
+            # The program's toolchain is uv, which may be known to this process only.
+            "PATH": os.pathsep.join(filter(None, [str(Path(uv).parent) if uv else "", os.environ.get("PATH")])),
+            "PULUMI_BACKEND_URL": f"file://{self._directory / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
 
 
 @contextmanager

@@ -129,7 +129,12 @@ async def _watch_and_work(settings: Settings, controller: Controller, cluster: C
     work = asyncio.create_task(controller.run(), name="controller")
     work.add_done_callback(lambda _: stop.set())
     registry = kopf.OperatorRegistry()
-    handlers.register(registry, controller.informer, cluster, work, metrics.watch_opened)
+
+    def watching(path: str) -> None:
+        metrics.watch_opened(path)
+        controller.informer.watch_opened(path)
+
+    handlers.register(registry, controller.informer, cluster, work, watching)
     try:
         await kopf.operator(
             registry=registry,

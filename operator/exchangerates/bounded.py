@@ -4,7 +4,6 @@ What is cut is never equal to what was meant, so that it is put right as every o
 """
 
 import json
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,17 +17,6 @@ _ENTRY_CHARS: Final = 64
 """What each entry counts for besides: the least that Python takes for one."""
 MAX_DATA_CHARS: Final = 64 * 1024
 """Of a ConfigMap's data; 64 currencies take a tenth of it."""
-
-
-def slim(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Give JSON with every text held once: ten thousand objects say much the same, and each document says it anew."""
-    if isinstance(value, str):
-        return sys.intern(value)
-    if isinstance(value, dict):
-        return {sys.intern(key): slim(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [slim(part) for part in value]
-    return value
 
 
 def is_large(spec: Mapping[str, Any]) -> bool:

@@ -68,7 +68,8 @@ def written_rate(data: Mapping[str, str]) -> str:
 def written_since(data: Mapping[str, str], spec: ExchangeRateSpec, quotes: tuple[Quote, ...]) -> str | None:
     """Give since when a ConfigMap holds just these quotes, or None where it does not or does not tell.
 
-    It is asked where the status does not know: a process can end after the one write and before the other.
+    It is asked where the status does not know: a process can end after the one write and before the other, and for
+    which day the rate was wanted only the status tells.
     """
     since = data.get(Key.PUBLISHED_AT)
     return since if since and data == data_of(spec, Publication(quotes).published_since(since)) else None

@@ -18,6 +18,8 @@ from exchangerates.reconcile import GONE, Outcome
 
 WORKERS: Final = 20
 """Passes that run at once; an API server's default priority level takes a multiple of it."""
+MOST_API_FAILURES: Final = 3
+"""So many doublings of its pause has an object in an outage of the API server: it is served soon after that."""
 STUCK_AFTER_S: Final = 300.0
 """No pass takes this long: eight calls to the API server may take 30 s each."""
 IDLE_S: Final = 60.0
@@ -147,6 +149,8 @@ class Controller:
         except ApiError as error:
             logger.warning("ExchangeRate %s: %s; it is tried again by itself", owner.key, error)
             outcome, ended = Outcome(memory.reason, None), "ApiError"
+            if error.is_outage:
+                memory.failures = min(memory.failures, MOST_API_FAILURES)
         except Exception:
             logger.exception("ExchangeRate %s: the pass failed; it is tried again, report this traceback", owner.key)
             outcome = Outcome(Reason.INTERNAL_ERROR, None)

@@ -13,7 +13,7 @@ import yaml
 
 from exchangerates.api import CRD_NAME, FIELD_MANAGER, MANAGED_BY_LABEL
 from exchangerates.cluster import Cluster
-from exchangerates.errors import ApiError, ApiUnreachable, CrdMissing
+from exchangerates.errors import ApiError, CrdMissing
 
 WAIT_S: Final = 60.0
 """How long the kind may be unknown to an API server that answers."""
@@ -29,10 +29,10 @@ def definition() -> dict[str, Any]:
 
 
 async def wait_for(cluster: Cluster, namespace: str | None, *, wait_s: float = WAIT_S) -> None:
-    """Wait until the API server serves ExchangeRates. As long as it does not answer at all, the time does not count.
+    """Wait until the API server serves ExchangeRates. As long as it does not answer, or refuses, no time counts.
 
     Raises:
-        CrdMissing: It answered for this long, and did not know the kind.
+        CrdMissing: It answered for this long that it does not know the kind.
     """
     waited_s = 0.0
     while waited_s <= wait_s:
@@ -44,7 +44,6 @@ async def wait_for(cluster: Cluster, namespace: str | None, *, wait_s: float = W
             waited_s += POLL_S
         except ApiError as error:
             logger.warning("waiting for the API server: %s", error)
-            waited_s += 0.0 if isinstance(error, ApiUnreachable) else POLL_S
         await asyncio.sleep(POLL_S)
     raise CrdMissing(
         f"CRD {CRD_NAME} did not appear within {wait_s:.0f} s; run `pulumi up`, or apply "

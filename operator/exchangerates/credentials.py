@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from exchangerates.errors import CredentialsError
-from exchangerates.tokens import ExecPlugin, TokenFile, TokenSource
+from exchangerates.tokens import ExecPlugin, TokenFile, TokenSource, is_token
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -92,6 +92,8 @@ def from_kubeconfig(paths: list[Path]) -> Credentials:
     if user.get("exec"):
         plugin = ExecPlugin(user["exec"], user_file.parent, told)
         return Credentials(server, connection, plugin, plugin)
+    if user.get("token") and not is_token(user["token"]):
+        raise CredentialsError(f"kubeconfig {where} cannot be used: the user's token is no single word; correct it")
     return Credentials(server, {**connection, "token": user.get("token")})
 
 

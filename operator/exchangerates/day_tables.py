@@ -30,6 +30,8 @@ HEAD_START_S: Final = 120.0
 FETCH_TIMEOUT_S: Final = 30.0
 MAX_DAYS: Final = 256
 """How many days' tables are kept; what is published is never asked for again, so that they are soon of no use."""
+CARRIED_S: Final = 3600.0
+"""How long the table of an earlier day serves: the day's own may still come."""
 MAX_CARRIED: Final = dt.timedelta(days=14)
 """How far before the wanted day the last quoted day may be: beyond that the provider had stopped."""
 
@@ -55,7 +57,8 @@ class DayTables:
     budget: Budget | None = None
     least_interval_s: float = 0.0
     pause: Pause = field(default_factory=Pause)
-    _tables: OrderedDict[dt.date, RateTable] = field(default_factory=OrderedDict)
+    _tables: OrderedDict[dt.date, tuple[RateTable, float]] = field(default_factory=OrderedDict)
+    """With the time until which each serves."""
     _under_way: dict[dt.date, asyncio.Task[None]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _error: FetchError | None = None
@@ -87,11 +90,11 @@ class DayTables:
             FetchUnderWay: A call for it is under way or waits for its turn.
             FetchError: The last call failed so recently that it is too early for another.
         """
-        if day in self._tables:
+        now = asyncio.get_running_loop().time()
+        if (held := self._held(day, now)) is not None:
             self._tables.move_to_end(day)
-            return self._tables[day]
+            return held
         if day not in self._under_way:
-            now = asyncio.get_running_loop().time()
             if self._error is not None and now < self._next_call:
                 raise self._error
             self.pause.check(now - HEAD_START_S)
@@ -100,11 +103,15 @@ class DayTables:
             self._under_way[day] = asyncio.create_task(self._call(day), name=f"fetch {self.name} for {day}")
         raise FetchUnderWay(self._under_way[day])
 
+    def _held(self, day: dt.date, now: float) -> RateTable | None:
+        table, until = self._tables.get(day, (None, 0.0))
+        return table if now < until else None
+
     async def _call(self, day: dt.date) -> None:
         loop = asyncio.get_running_loop()
         try:
             async with self._turn:
-                if day in self._tables:
+                if self._held(day, loop.time()) is not None:
                     return  # another day's call has brought it
                 if self._error is None:
                     await asyncio.sleep(max(self._next_call - loop.time(), 0.0))
@@ -118,7 +125,9 @@ class DayTables:
                 tables = await self._fetched([day, *(other for other in self._under_way if other != day)][:MAX_DAYS])
                 self._next_call = loop.time() + self._pause_s()
                 self.observer(self.name, loop.time() - began, tables.get(day))
-                self._tables |= tables
+                self._tables |= {
+                    quoted: (table, _serves_until(table, quoted, loop.time())) for quoted, table in tables.items()
+                }
                 while len(self._tables) > MAX_DAYS:
                     self._tables.popitem(last=False)
         finally:
@@ -150,6 +159,10 @@ class DayTables:
             "rate provider %s: the table of %s: %s; it is tried again by itself", self.name, days[0], self._error
         )
         return {}
+
+
+def _serves_until(table: RateTable, day: dt.date, now: float) -> float:
+    return math.inf if any(price.date == day for price in table.prices.values()) else now + CARRIED_S
 
 
 def _right(table: RateTable, day: dt.date) -> bool:

@@ -29,7 +29,8 @@ FetchUnderWay, `rate_tables` a FetchError, `__main__` a StartError.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from exchangerates.api import Reason
 
@@ -136,8 +137,8 @@ class InvalidSpec(ReconcileError):
 
     reason = Reason.INVALID_SPEC
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"spec.{field}: {message}")
+    def __init__(self, field: str, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"spec.{field}: {message}", retry_after_s=retry_after_s)
         self.field = field
 
 
@@ -189,6 +190,9 @@ class TargetRefused(ReconcileError):
     reason = Reason.TARGET_REFUSED
 
 
+_OUTAGES: Final = (0, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
+
+
 class ApiError(ExchangeRateError):
     """The API server answered with an error.
 
@@ -209,6 +213,11 @@ class ApiError(ExchangeRateError):
         causes = [cause for cause in found if isinstance(cause, Mapping)] if isinstance(found, list) else []
         self.causes = frozenset(str(cause.get("reason")) for cause in causes)
         self.fields = frozenset(str(cause.get("field")) for cause in causes)
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether it says something of the API server, or of the operator's rights, and nothing of one object."""
+        return self.status in _OUTAGES or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class ApiUnreachable(ApiError):

@@ -6,6 +6,7 @@ makes a watch anew.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
 
 LIST_AGAIN_S: Final = 30.0
 """The pause after a list that failed, and after one that found what the watches have missed."""
+LEAST_PAUSE_S: Final = 10.0
+"""The least pause between two lists, however often the watches are opened anew."""
 LATE_AFTER_S: Final = 300.0
 """How long after two resync intervals the next list is late: one of many pages takes its time."""
 
@@ -52,6 +55,9 @@ class Informer:
     _hearing: Hearing = field(default_factory=Hearing)
     _lost: set[str] = field(default_factory=set)
     """The uids of what was seen to go since the last list began: that list may still show it."""
+    _reopened: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a watch was opened anew: Kopf may have listed before, and a list does not tell it what is gone."""
+    _opened: set[str] = field(default_factory=set)
     _began: float | None = None
     """When the pause before the last list began; None while nothing is listed."""
 
@@ -85,6 +91,7 @@ class Informer:
         seen = ConfigMap.from_body(body)
         if event_type == "DELETED":
             self._lost.add(seen.uid)
+            self.agenda.observed.note_gone(seen.key, seen.resource_version)
             news = self.agenda.lose_config_map(seen.key, seen.uid)
         else:
             news = self.agenda.take_config_map(seen)
@@ -108,19 +115,30 @@ class Informer:
         logger.info("watching %d ExchangeRates", len(self.agenda.observed.exchange_rates))
 
     async def resync_forever(self) -> None:
-        """List again and again: sooner where a list has failed, or a watch may have gone deaf."""
-        soon_s, failed = min(LIST_AGAIN_S, self.resync_interval_s), False
+        """List again and again: sooner where a list has failed, a watch was opened anew, or one may have gone deaf."""
+        least_s, failed = min(LEAST_PAUSE_S, self.resync_interval_s), True  # Kopf's first list came after ours
         while True:
             self._began = _now()
-            await asyncio.sleep(soon_s)
-            if not failed and not self._hearing.in_doubt(_now()):
-                await asyncio.sleep(self.resync_interval_s - soon_s)
+            await asyncio.sleep(least_s)
+            soon = failed or self._hearing.in_doubt(_now())
+            pause_s = min(LIST_AGAIN_S, self.resync_interval_s) if soon else self.resync_interval_s
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s - least_s):
+                    await self._reopened.wait()
+            self._reopened.clear()
             try:
                 await self._resync()
                 failed = False
             except ApiError as error:
-                logger.warning("a list failed, it is tried again in %.0f s: %s", soon_s, error)
+                again_s = min(LIST_AGAIN_S, self.resync_interval_s)
+                logger.warning("a list failed, it is tried again in %.0f s: %s", again_s, error)
                 failed = True
+
+    def watch_opened(self, path: str) -> None:
+        """Take up that a watch of this path is opened: where it is not the first one, a list soon follows."""
+        if path in self._opened:
+            self._reopened.set()
+        self._opened.add(path)
 
     def stop(self) -> None:
         """Take no list for late until they begin again."""

@@ -6,16 +6,21 @@ Every look is synchronous: where a provider has to be waited for, the pass is ma
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from exchangerates import configmap, memory, status
-from exchangerates.api import Condition, Key, Reason
+from exchangerates.api import Condition, Reason
+from exchangerates.day_tables import CARRIED_S
 from exchangerates.errors import FetchedBefore, InvalidSpec, ReconcileError, Suspended
 from exchangerates.observed import ExchangeRate
 from exchangerates.publication import Held, Publication, approved, decide, second_word
 from exchangerates.rate_tables import Fetched
 from exchangerates.rates import TIME, Quote
 from exchangerates.spec import MAX_REFRESH_INTERVAL_S, ExchangeRateSpec
+
+_LATE: Final = dt.timedelta(days=1)
+"""How late a provider may publish the rate of a day."""
+_SATURDAY: Final = 5
 
 
 class Rates(Protocol):
@@ -34,10 +39,12 @@ class Found:
     Attributes:
         published: What is to be published.
         usable_s: Seconds until it should be looked again; 0 keeps the look that is planned.
+        looked: False where it was too early to ask anybody: who has wished for a look waits for it.
     """
 
     published: Publication
     usable_s: float
+    looked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +78,34 @@ class Lookup:
         if self.spec.suspend:
             raise _suspended(self.spec)
         published = self._published()
-        behind = self._behind(published)
-        if published is not None and not (refresh or behind or self._unsupported()):
+        if published is not None and not (refresh or self._unsupported()):
             return Found(published, 0.0)
         if self.spec.date is not None:
             return self._of_one_day(self.spec.date, published)
         if published is not None and published.held is not None and published.held.approval == self.owner.approval:
-            since = configmap.written_since(self.written, self.spec, published.held.quotes)
-            return Found(approved(published, self.now, since), 0.0)
+            return Found(approved(published, self.now), 0.0)
         try:
-            fetched = self._fetch(published, behind=behind)
+            fetched = self._fetch(published)
         except FetchedBefore as early:
             if published is None:
                 raise
-            return Found(published, early.usable_s)
+            return Found(published, early.usable_s, looked=False)
         except ReconcileError as error:
             if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
                 raise
             return Found(published, error.retry_after_s or 0.0)
-        since = configmap.written_since(self.written, self.spec, fetched.quotes)
-        decided = decide(self.spec, published, fetched.quotes, self.now, since)
+        decided = decide(self.spec, published, fetched.quotes, self.now)
         if decided.held is not None:
             decided = self._second_opinion(decided, decided.held)
         return Found(decided, fetched.usable_s)
 
     def _published(self) -> Publication | None:
-        """Give what is published; nobody quotes further ahead than tomorrow: that was written while nobody looked."""
-        published = memory.published(self.owner.remembered, self.spec)
+        """Give what is published, or may be; nobody quotes further ahead than tomorrow: that was written by others."""
         tomorrow = self.now.date() + dt.timedelta(days=1)
-        if published is None or published.date > tomorrow:
-            return None
+        told = (memory.published(status, self.spec) for status in (self.owner.tried, self.owner.remembered) if status)
+        published = next((found for found in told if found is not None and found.date <= tomorrow), None)
         stored = memory.published(self.owner.status, self.spec)
-        if stored == published and stored.since and self.written == configmap.data_of(self.spec, stored):
+        if stored and stored == published and stored.since and self.written == configmap.data_of(self.spec, stored):
             # Another operator has published the same, here and there: the earlier time is the true one.
             return min(published, stored, key=lambda found: found.since or "")
         return published
@@ -117,8 +120,7 @@ class Lookup:
             )
         except (ReconcileError, FetchedBefore):
             return published
-        since = configmap.written_since(self.written, self.spec, held.quotes)
-        return second_word(self.spec, published, other.quotes, self.now, since)
+        return second_word(self.spec, published, other.quotes, self.now)
 
     def _of_one_day(self, date: dt.date, published: Publication | None) -> Found:
         """Give the rate of a day that is over: what is published once, nobody is asked for again."""
@@ -126,31 +128,35 @@ class Lookup:
         if date >= today:
             tomorrow = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), dt.UTC)
             wait_s = min((tomorrow - self.now).total_seconds(), MAX_REFRESH_INTERVAL_S)
-            error = InvalidSpec("date", f"{date} is not over yet (UTC); write an earlier day, or wait")
-            error.retry_after_s = wait_s
-            raise error
+            raise InvalidSpec("date", f"{date} is not over yet (UTC); write an earlier day, or wait", wait_s)
         if published is None:
             quotes = self.rates.quote_on(self.spec, date)
-            published = decide(
-                self.spec, None, quotes, self.now, configmap.written_since(self.written, self.spec, quotes)
-            )
+            if today <= date + _LATE and _is_awaited(min(quote.date for quote in quotes), date):
+                raise InvalidSpec(
+                    "date",
+                    f"{quotes[0].provider} has no rate of {date} yet; if none comes, the last one before it is taken "
+                    f"when {date + _LATE} is over (UTC); write an earlier day, or wait",
+                    CARRIED_S,
+                )
+            since = configmap.written_since(self.written, self.spec, quotes)
+            published = Publication(quotes).published_since(since or self.now.strftime(TIME))
         return Found(published, MAX_REFRESH_INTERVAL_S)
-
-    def _behind(self, published: Publication | None) -> bool:
-        """Tell whether the ConfigMap holds something published later: the second of two writes was lost."""
-        written = self.written.get(Key.PUBLISHED_AT, "")
-        return published is not None and (published.since or "") < written <= self.now.strftime(TIME)
 
     def _unsupported(self) -> bool:
         """Tell whether the last look has found that nobody who may be asked quotes the pair."""
         reason = status.condition(self.owner.remembered, Condition.READY).get("reason")
         return reason in (Reason.CURRENCY_NOT_SUPPORTED, Reason.PROVIDER_NOT_ENABLED)
 
-    def _fetch(self, published: Publication | None, *, behind: bool) -> Fetched:
-        urgent = published is None or behind or published.age_s(self.now) > self.spec.max_age_s
+    def _fetch(self, published: Publication | None) -> Fetched:
+        urgent = published is None or published.age_s(self.now) > self.spec.max_age_s
         # Who asks by annotation takes the newest table that the provider allows, not one of the last interval.
         max_age_s = self.spec.refresh_interval_s if status.acknowledged(self.owner) else 0.0
         return self.rates.quote(self.spec, max_age_s, urgent=urgent)
+
+
+def _is_awaited(quoted: dt.date, wanted: dt.date) -> bool:
+    """Tell whether there is a working day after a quote, up to the wanted day: banks quote nothing on weekends."""
+    return any((wanted - dt.timedelta(days=back)).weekday() < _SATURDAY for back in range((wanted - quoted).days))
 
 
 def _suspended(spec: ExchangeRateSpec) -> Suspended:

@@ -1,10 +1,11 @@
-"""What an earlier pass left in the status: the operator's memory over restarts. Pure and total.
+"""What an earlier pass left in the status, or in the ConfigMap: the operator's memory over restarts. Pure and total.
 
 A running operator reads the status that it wrote itself (`ExchangeRate.remembered`). What it finds at its start anybody
 with the rights may have written: what cannot be is not remembered.
 """
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,34 @@ def last_publication(status: Mapping[str, Any]) -> tuple[str, dt.datetime] | Non
         return str(status["provider"]), dt.datetime.strptime(since, TIME).replace(tzinfo=dt.UTC)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def of_document(text: str) -> Mapping[str, Any] | None:
+    """Give what a ConfigMap's quote says, as a status tells it; None where it is no such document."""
+    try:
+        document = json.loads(text)
+        parts = document["rates"] if "rates" in document else {document["currency"]: document}
+        rates = [
+            {
+                "currency": currency,
+                "rate": part["rate"],
+                "date": part["date"],
+                "derived": part["derived"],
+                "publishedAt": part["publishedAt"],
+            }
+            for currency, part in parts.items()
+        ]
+        return {"base": document["base"], "provider": document["provider"], "rates": rates}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def is_later(told: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Tell whether something else was published than a status tells, and not before it."""
+    there, here = last_publication(told), last_publication(status)
+    if there is None or all(status.get(name) == part for name, part in told.items()):
+        return False
+    return here is None or there[1] >= here[1]
 
 
 def _confirmed(status: Mapping[str, Any], spec: ExchangeRateSpec) -> dt.date | None:

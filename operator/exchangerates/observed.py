@@ -8,13 +8,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from exchangerates import bounded
-from exchangerates.api import APPROVE_ANNOTATION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION
+from exchangerates.api import APPROVE_ANNOTATION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION, Key
+from exchangerates.bodies import set_by_us, shared, shortened, slim
 
-MAX_REQUEST_CHARS: Final = 64
-"""What is remembered of a refresh annotation's value; an annotation may be far longer than a status should be."""
+MAX_GONE: Final = 4096
+"""Of how many ConfigMaps that are gone it is kept when they went: an answer that is still to come is soon there."""
 
 OWN_LABELS: Final[Mapping[str, str]] = {MANAGED_BY_LABEL: FIELD_MANAGER}
 _NO_ITEMS: Final[Mapping[str, str]] = {}
@@ -22,9 +23,6 @@ _NO_KEYS: Final[frozenset[str]] = frozenset()
 _OWN_KEYS: Final = frozenset(OWN_LABELS)
 _TIMES: Final = frozenset({"lastTransitionTime", "time"})
 """The times in a status that are not published; `publishedAt` is."""
-
-
-T = TypeVar("T")
 
 
 class ObjectKey(NamedTuple):
@@ -44,9 +42,11 @@ class ExchangeRate:
     Attributes:
         spec: As stored, not validated.
         status: As stored, not validated; anybody may have written it.
-        written: The status that the operator itself wrote last, or saw first; None where `status` says the same.
+        written: The status that the operator itself wrote last, or saw first, with what it has published since; None
+            where `status` says the same.
+        tried: What a write whose answer is not known may have published, as a status tells it, or None.
         deleting: Whether it has a deletion timestamp.
-        refresh_request: The value of its refresh annotation, cut to `MAX_REQUEST_CHARS`, or None.
+        refresh_request: The value of its refresh annotation, `shortened`, or None.
         approval: The value of its approve annotation, cut where it is longer than any that is asked for, or None.
         too_large: Whether its spec is larger than is kept; then `spec` is empty.
     """
@@ -61,6 +61,7 @@ class ExchangeRate:
     refresh_request: str | None = None
     approval: str | None = None
     written: Mapping[str, Any] | None = None
+    tried: Mapping[str, Any] | None = None
     too_large: bool = False
 
     @property
@@ -82,9 +83,9 @@ class ExchangeRate:
             resource_version=int(meta["resourceVersion"]),
             generation=meta.get("generation", 0),
             deleting="deletionTimestamp" in meta,
-            spec=bounded.slim(spec) if isinstance(spec, Mapping) and not too_large else {},
-            status=bounded.slim(status) if isinstance(status, Mapping) else {},
-            refresh_request=None if request is None else str(request)[:MAX_REQUEST_CHARS],
+            spec=slim(spec) if isinstance(spec, Mapping) and not too_large else {},
+            status=slim(status) if isinstance(status, Mapping) else {},
+            refresh_request=None if request is None else shortened(str(request)),
             approval=None if approval is None else bounded.cut(str(approval).strip()),
             too_large=too_large,
         )
@@ -101,6 +102,7 @@ class ConfigMap:
         annotations: Its annotations.
         own_labels: The keys of the labels that the operator alone has set, by the API server's bookkeeping.
         own_annotations: The same of annotations.
+        own_quote: Whether the operator alone has set its quote.
         binary_keys: The keys of its `binaryData`.
         too_large: Whether its data is larger than any of ours, and not all of it is kept.
     """
@@ -116,6 +118,7 @@ class ConfigMap:
     annotations: Mapping[str, str] = field(default_factory=dict)
     own_labels: frozenset[str] = _NO_KEYS
     own_annotations: frozenset[str] = _NO_KEYS
+    own_quote: bool = False
     binary_keys: frozenset[str] = _NO_KEYS
     too_large: bool = False
 
@@ -129,8 +132,8 @@ class ConfigMap:
             key=_key(meta),
             uid=meta["uid"],
             resource_version=int(meta["resourceVersion"]),
-            owner_uid=bounded.slim(owner.get("uid")),
-            owner_name=bounded.slim(owner.get("name")) if owner.get("kind") == KIND else None,
+            owner_uid=slim(owner.get("uid")),
+            owner_name=slim(owner.get("name")) if owner.get("kind") == KIND else None,
             labels=_NO_ITEMS,
             immutable=bool(body.get("immutable")),
             data=_NO_ITEMS,
@@ -142,14 +145,16 @@ def _content(body: Mapping[str, Any]) -> dict[str, Any]:
     """Give what is compared of a ConfigMap with what it should be."""
     meta, data, binary = body["metadata"], body.get("data") or _NO_ITEMS, body.get("binaryData") or _NO_ITEMS
     labels, annotations = (bounded.strings(meta.get(part) or _NO_ITEMS) for part in ("labels", "annotations"))
+    own_labels, own_annotations = (set_by_us(meta, "f:metadata", part) for part in ("f:labels", "f:annotations"))
     too_large = bounded.overflows(data, binary)
     return {
-        "labels": _shared(labels, OWN_LABELS),
+        "labels": shared(labels, OWN_LABELS),
         "annotations": annotations,
-        "own_labels": _shared(_set_by_us(meta, "f:labels") & labels.keys(), _OWN_KEYS),
-        "own_annotations": _shared(_set_by_us(meta, "f:annotations") & annotations.keys(), _NO_KEYS),
-        "data": bounded.strings(data) if too_large else bounded.slim(data),
-        "binary_keys": _NO_KEYS if too_large else _shared(frozenset(binary), _NO_KEYS),
+        "own_labels": shared(own_labels & labels.keys(), _OWN_KEYS),
+        "own_annotations": shared(own_annotations & annotations.keys(), _NO_KEYS),
+        "own_quote": Key.QUOTE in set_by_us(meta, "f:data"),
+        "data": bounded.strings(data) if too_large else slim(data),
+        "binary_keys": _NO_KEYS if too_large else shared(frozenset(binary), _NO_KEYS),
         "too_large": too_large,
     }
 
@@ -173,22 +178,6 @@ def _without_times(part: Any) -> Any:  # noqa: ANN401 - any part of a status
     return [_without_times(value) for value in part] if isinstance(part, list) else part
 
 
-def _shared(value: T, usual: T) -> T:
-    """Give the one usual value in place of its equals: ten thousand ConfigMaps have the same label."""
-    return usual if value == usual else value
-
-
-def _set_by_us(meta: Mapping[str, Any], part: str) -> frozenset[str]:
-    """Read from `managedFields` which keys the operator set and nobody else did."""
-    ours: set[str] = set()
-    others: set[str] = set()
-    for entry in meta.get("managedFields") or ():
-        fields = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get(part) or {}
-        keys = ours if entry.get("manager") == FIELD_MANAGER else others
-        keys.update(name.removeprefix("f:") for name in fields if name != ".")
-    return frozenset(ours - others)
-
-
 @dataclass(slots=True)
 class Observed:
     """Both kinds, by key. Every `note_*` answers whether it changed anything."""
@@ -196,6 +185,8 @@ class Observed:
     exchange_rates: dict[ObjectKey, ExchangeRate] = field(default_factory=dict)
     config_maps: dict[ObjectKey, ConfigMap] = field(default_factory=dict)
     _owned: defaultdict[str, set[ObjectKey]] = field(default_factory=lambda: defaultdict(set))
+    _gone: dict[ObjectKey, int] = field(default_factory=dict)
+    """The resource version at which a ConfigMap was told to be gone, of the last ones."""
 
     def note_exchange_rate(self, seen: ExchangeRate) -> bool:
         """Take up an ExchangeRate unless a newer one is known."""
@@ -203,7 +194,7 @@ class Observed:
         if known is not None and seen.resource_version <= known.resource_version:
             return False
         if known is not None and known.uid == seen.uid:
-            seen = _with_memory(seen, known.remembered)
+            seen = replace(_with_memory(seen, known.remembered), tried=known.tried)
         self.exchange_rates[seen.key] = seen
         return True
 
@@ -212,12 +203,26 @@ class Observed:
         known = self.exchange_rates.get(written.key)
         if known is not None and known.uid == written.uid:
             newest = written if written.resource_version > known.resource_version else known
-            self.exchange_rates[written.key] = _with_memory(newest, written.status)
+            self.exchange_rates[written.key] = replace(_with_memory(newest, written.status), tried=known.tried)
+
+    def note_tried(self, owner: ExchangeRate, tried: Mapping[str, Any] | None) -> None:
+        """Take up what may have been published, as a status tells it; None for nothing."""
+        known = self.exchange_rates.get(owner.key)
+        if known is not None and known.uid == owner.uid:
+            self.exchange_rates[owner.key] = replace(known, tried=tried)
+
+    def note_published(self, owner: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
+        """Take up the status that tells what was published, before it is written; give the owner with that memory."""
+        known = self.exchange_rates.get(owner.key)
+        if known is not None and known.uid == owner.uid:
+            self.exchange_rates[owner.key] = replace(_with_memory(known, status), tried=None)
+        return _with_memory(owner, status)
 
     def note_config_map(self, seen: ConfigMap) -> bool:
-        """Take up a ConfigMap unless a newer one is known."""
+        """Take up a ConfigMap unless a newer one is known, or that it is gone by now."""
         known = self.config_maps.get(seen.key)
-        if known is not None and seen.resource_version <= known.resource_version:
+        newest = self._gone.get(seen.key, 0) if known is None else known.resource_version
+        if seen.resource_version <= newest:
             return False
         self.drop_config_map(seen.key)
         self.config_maps[seen.key] = seen
@@ -245,6 +250,13 @@ class Observed:
             if not owned:
                 del self._owned[known.owner_uid]
         return True
+
+    def note_gone(self, key: ObjectKey, resource_version: int) -> None:
+        """Take up that a ConfigMap was gone at a resource version: the answer to an earlier write may still come."""
+        self._gone.pop(key, None)
+        self._gone[key] = resource_version
+        if len(self._gone) > MAX_GONE:
+            del self._gone[next(iter(self._gone))]
 
     def owned_by(self, owner: ExchangeRate) -> Iterator[ConfigMap]:
         """Give the known ConfigMaps whose controller is this object; who names it in another namespace is a liar."""

@@ -83,11 +83,7 @@ def age_of_day_s(day: dt.date, now: dt.datetime) -> float:
 
 
 def decide(
-    spec: ExchangeRateSpec,
-    published: Publication | None,
-    fetched: tuple[Quote, ...],
-    now: dt.datetime,
-    since: str | None = None,
+    spec: ExchangeRateSpec, published: Publication | None, fetched: tuple[Quote, ...], now: dt.datetime
 ) -> Publication:
     """Decide what is published after quotes were fetched.
 
@@ -96,9 +92,8 @@ def decide(
         published: What is published and answers the spec, or None.
         fetched: The quotes, in the spec's order.
         now: The time, UTC.
-        since: Since when the fetched quotes are published, RFC 3339, where they were written before; None for now.
     """
-    since = since or now.strftime(TIME)
+    since = now.strftime(TIME)
     if published is None:
         return Publication(fetched).published_since(since)
     pairs = list(zip(fetched, published.quotes, strict=True))
@@ -117,18 +112,18 @@ def decide(
     return Publication(tuple(old if new == old else replace(new, since=since) for new, old in pairs))
 
 
-def approved(published: Publication, now: dt.datetime, since: str | None = None) -> Publication:
-    """Give what is published once what was held back is approved; `since` as for `decide`."""
+def approved(published: Publication, now: dt.datetime) -> Publication:
+    """Give what is published once what was held back is approved."""
     held = published.held
     if held is None:
         return published
     if any(kept.date < old.date for kept, old in zip(held.quotes, published.quotes, strict=True)):
         return replace(published, held=None)  # it would take a rate back to an older day
-    return Publication(held.quotes).published_since(since or now.strftime(TIME))
+    return Publication(held.quotes).published_since(now.strftime(TIME))
 
 
 def second_word(
-    spec: ExchangeRateSpec, published: Publication, other: tuple[Quote, ...], now: dt.datetime, since: str | None = None
+    spec: ExchangeRateSpec, published: Publication, other: tuple[Quote, ...], now: dt.datetime
 ) -> Publication:
     """Decide what is published after another provider was asked about what is held back.
 
@@ -139,7 +134,7 @@ def second_word(
     if held is None or limit is None:
         return published
     if any(move(old, new) > limit for new, old in zip(other, published.quotes, strict=True)):
-        return approved(published, now, since) if _confirmed(held, other, published, limit) else published
+        return approved(published, now) if _confirmed(held, other, published, limit) else published
     decided = decide(spec, published, other, now)
     if any(kept.date < new.date for kept, new in zip(held.quotes, decided.quotes, strict=True)):
         return replace(decided, held=None)  # approved, it would take a rate back to an older day

@@ -38,13 +38,14 @@ class Publisher:
         self._observed = observed
 
     async def publish(self, owner: ExchangeRate, target: Target, data: Mapping[str, str]) -> None:
-        """Bring the target ConfigMap to the data, and remove the object's ConfigMaps of former names.
+        """Bring the target ConfigMap to the data.
 
         Raises:
             OwnerGone: The object or its namespace is gone or going; nothing is to be done any more.
-            TargetConflict: The ConfigMap belongs to somebody else.
-            TargetRefused: The API server refused what only a person can put right.
-            ApiError: The API server failed, or somebody was faster; the next pass looks anew.
+            TargetConflict: The ConfigMap belongs to somebody else; nothing was written.
+            TargetRefused: The API server refused what only a person can put right; nothing was written.
+            ApiError: The API server failed, or somebody was faster; what was written is not known, and the next pass
+                looks anew.
         """
         key = ObjectKey(owner.key.namespace, target.name)
         try:
@@ -54,6 +55,13 @@ class Publisher:
             if held.owner_uid != owner.uid:
                 raise _conflict(key, held)
             await self._update(held, target, data)
+        except ApiError as error:
+            raise _translated(error, key) from error
+
+    async def drop_former(self, owner: ExchangeRate, target: Target) -> None:
+        """Remove the ConfigMaps that the object still owns under former target names; errors as for `publish`."""
+        key = ObjectKey(owner.key.namespace, target.name)
+        try:
             await self._drop_former(owner, key)
         except ApiError as error:
             raise _translated(error, key) from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from exchangerates import configmap, lookup, memory, publisher, status
-from exchangerates.api import Condition, Reason
+from exchangerates.api import Condition, Key, Reason
 from exchangerates.bounded import MAX_SPEC_CHARS
 from exchangerates.errors import (
     ApiError,
@@ -25,7 +25,7 @@ from exchangerates.errors import (
 )
 from exchangerates.lookup import Lookup
 from exchangerates.observed import ExchangeRate, ObjectKey, Observed
-from exchangerates.publication import age_of_day_s
+from exchangerates.publication import Publication, age_of_day_s
 from exchangerates.publisher import ANOTHER_OBJECT, Publisher
 from exchangerates.rates import TIME
 from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
@@ -78,8 +78,17 @@ class Reconciler:
         self._publisher = Publisher(cluster, observed)
 
     def resume(self, owners: Iterable[ExchangeRate], now: dt.datetime) -> None:
-        """Take up from the objects' status when an earlier process has called the rate providers last, at the least."""
-        found = {publication for owner in owners if (publication := memory.last_publication(owner.remembered))}
+        """Take up what an earlier process has done and not told.
+
+        It may have ended after it wrote a ConfigMap and before it wrote the status: then the quote in it was published,
+        where nobody else has set it. And it has called the rate providers when something was published, at the least.
+        """
+        known = tuple(owners)
+        published = {owner.uid: self._published_later(owner) for owner in known}
+        for owner in known:
+            self._observed.note_tried(owner, published[owner.uid])
+        told = (published[owner.uid] or owner.remembered for owner in known)
+        found = {publication for status in told if (publication := memory.last_publication(status))}
         for provider, when in sorted(found, key=lambda publication: publication[1]):
             self._rates.remember(provider, max((now - when).total_seconds(), 0.0))
 
@@ -101,10 +110,8 @@ class Reconciler:
             try:
                 spec = self._spec_of(owner)
                 found = Lookup(self._rates, owner, spec, self._written(owner, spec.target), now).find(refresh=refresh)
-                data = configmap.data_of(spec, found.published)
-                if spec.withdraws and found.published.age_s(now) > spec.max_age_s:
-                    data = configmap.withdrawn(data, spec.target)
-                await self._publisher.publish(owner, spec.target, data)
+                owner = await self._publish(owner, spec, found.published, now)
+                await self._publisher.drop_former(owner, spec.target)
             except ReconcileError as error:
                 return await self._fail(owner, spec, error, now, refresh=refresh)
             except (ApiError, OwnerGone, FetchUnderWay):
@@ -115,7 +122,7 @@ class Reconciler:
                 )
                 unforeseen = ReconcileError(f"{type(error).__name__} in the operator; its log has the traceback")
                 return await self._fail(owner, spec, unforeseen, now, refresh=refresh)
-            desired = status.desired_published(owner, spec, found.published, now, refreshed=refresh)
+            desired = status.desired_published(owner, spec, found.published, now, refreshed=refresh and found.looked)
             reason = await self._report(owner, desired, now)
         except OwnerGone:
             return GONE
@@ -126,6 +133,28 @@ class Reconciler:
         if owner.too_large:
             raise InvalidSpec("target", f"the spec is larger than {MAX_SPEC_CHARS} bytes; write fewer annotations")
         return parse_spec(owner.key.name, owner.spec, self._defaults)
+
+    async def _publish(
+        self, owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, now: dt.datetime
+    ) -> ExchangeRate:
+        """Write the ConfigMap, and remember it at once: the status may not be written, nor the answer be heard."""
+        data, told = configmap.data_of(spec, published), status.told(spec, published)
+        if spec.withdraws and published.age_s(now) > spec.max_age_s:
+            data = configmap.withdrawn(data, spec.target)
+        self._observed.note_tried(owner, told)
+        try:
+            await self._publisher.publish(owner, spec.target, data)
+        except ReconcileError:
+            self._observed.note_tried(owner, owner.tried)
+            raise
+        return self._observed.note_published(owner, status.retold(owner.remembered, told))
+
+    def _published_later(self, owner: ExchangeRate) -> Mapping[str, Any] | None:
+        """Give what the object's own ConfigMaps hold of the operator's, where the status does not tell it yet."""
+        held = (found.data.get(Key.QUOTE, "") for found in self._observed.owned_by(owner) if found.own_quote)
+        told = filter(None, map(memory.of_document, held))
+        later = (found for found in told if memory.is_later(found, owner.remembered))
+        return max(later, key=lambda found: max(entry["publishedAt"] for entry in found["rates"]), default=None)
 
     async def _fail(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from exchangerates.addresses import leads_somewhere
 from exchangerates.api import API_KEYS, PROVIDERS, Env
 from exchangerates.errors import InvalidSpec, SettingsError
 from exchangerates.observed import ObjectKey
@@ -80,7 +81,10 @@ class Settings:
                 name: reader.number(Env.MAX_CALLS_PER_DAY, value)
                 for name, value in reader.by_provider(Env.MAX_CALLS_PER_DAY).items()
             },
-            provider_urls={name: url.rstrip("/") for name, url in reader.by_provider(Env.PROVIDER_URLS).items()},
+            provider_urls={
+                name: reader.root_address(Env.PROVIDER_URLS, url)
+                for name, url in reader.by_provider(Env.PROVIDER_URLS).items()
+            },
             api_keys={name: key for name, key in keys.items() if key},
             deployment=reader.object_key(Env.DEPLOYMENT),
             watch_namespaces=reader.words(Env.WATCH_NAMESPACES, ""),
@@ -144,6 +148,11 @@ class _Reader:
             return 1
         return int(value)
 
+    def root_address(self, variable: Env, value: str) -> str:
+        if value and not (re.match("https?://", value) and leads_somewhere(value)):
+            self.mistake(variable, value, "an address such as https://rates.example.com:8443")
+        return value.rstrip("/")
+
     def providers(self, variable: Env, default: str) -> tuple[str, ...]:
         names = self.words(variable, default)
         if not names or not set(names) <= set(PROVIDERS) or len(set(names)) < len(names):
@@ -155,6 +164,8 @@ class _Reader:
         for name, _, value in pairs:
             if name not in PROVIDERS or not value:
                 self.mistake(variable, f"{name}={value}", f"name=value with a name of {', '.join(PROVIDERS)}")
+        for name in {name for name, _, _ in pairs if [pair[0] for pair in pairs].count(name) > 1}:
+            self.mistake(variable, self.text(variable, ""), f"{name} only once")
         return {name: value for name, _, value in pairs}
 
     def object_key(self, variable: Env) -> ObjectKey | None:

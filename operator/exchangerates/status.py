@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from exchangerates import memory
 from exchangerates.api import APPROVE_ANNOTATION, READY_REASONS, Condition, Reason
+from exchangerates.bodies import MAX_REQUEST_CHARS
 from exchangerates.errors import ReconcileError
-from exchangerates.observed import MAX_REQUEST_CHARS, ExchangeRate
+from exchangerates.observed import ExchangeRate
 from exchangerates.publication import Held, Publication, move
 from exchangerates.rates import TIME, Quote
 from exchangerates.spec import ExchangeRateSpec
@@ -20,6 +21,23 @@ _CHANGING_MESSAGES: Final = frozenset({Reason.PROVIDER_UNAVAILABLE})
 _STILL: Final = ". What was published before is still there: "
 
 
+def told(spec: ExchangeRateSpec, published: Publication) -> dict[str, Any]:
+    """Give what a status tells of a publication, from which it is read back."""
+    return {
+        "base": published.base,
+        "provider": published.provider,
+        "rates": [_rate(quote) for quote in published.quotes],
+        **({"requestedDate": spec.date.isoformat()} if spec.date else {}),
+        **({"confirmedDate": published.confirmed.isoformat()} if published.confirmed else {}),
+        **({"held": _held(published.held)} if published.held else {}),
+    }
+
+
+def retold(status: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a status that tells of another publication; nothing else in it changes."""
+    return {**{name: part for name, part in status.items() if name not in _MEMORY}, **told}
+
+
 def desired_published(
     owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, now: dt.datetime, *, refreshed: bool = False
 ) -> dict[str, Any]:
@@ -28,13 +46,8 @@ def desired_published(
     reason, message = _ready(owner, spec, published, stale=stale)
     return {
         "observedGeneration": owner.generation,
-        "base": published.base,
-        "provider": published.provider,
         "configMapName": spec.target.name,
-        "rates": [_rate(quote) for quote in published.quotes],
-        **({"requestedDate": spec.date.isoformat()} if spec.date else {}),
-        **({"confirmedDate": published.confirmed.isoformat()} if published.confirmed else {}),
-        **({"held": _held(published.held)} if published.held else {}),
+        **told(spec, published),
         "conditions": [
             _condition(owner, Condition.READY, reason, message, now, holds=reason in READY_REASONS),
             _stale(owner, published, now, holds=stale),

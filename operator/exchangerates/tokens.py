@@ -8,6 +8,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import re
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,13 @@ PLUGIN_TIMEOUT_S: Final = 25.0
 RENEW_BEFORE_S: Final = 10.0
 """How long before its end a token is renewed."""
 _TOLD_CHARS: Final = 300
+_TOKEN: Final = re.compile("[!-~]+")
+"""What a header can carry, and every token is."""
+
+
+def is_token(text: object) -> bool:
+    """Tell whether this can be a bearer token: the client refuses a header with a line break, and a space ends it."""
+    return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
 
 
 class TokenSource(Protocol):
@@ -52,14 +60,20 @@ class TokenFile:
             found = self.path.stat()
             version = (found.st_ino, found.st_mtime_ns, found.st_size)
             if version != self._version:
-                self._token, self._version = self.path.read_text(encoding="utf-8").strip(), version
-        except (OSError, UnicodeDecodeError) as error:
-            cause = error.strerror if isinstance(error, OSError) else "it is no text"
+                self._token, self._version = self._read(), version
+        except (OSError, ValueError) as error:
+            cause = error.strerror if isinstance(error, OSError) else "it does not hold one token and nothing else"
             raise CredentialsError(
                 f"the token file {self.path} cannot be read: {cause}; correct the kubeconfig's "
                 "tokenFile, or the Pod's service account"
             ) from error
         return self._token
+
+    def _read(self) -> str:
+        token = self.path.read_text(encoding="utf-8").strip()
+        if not is_token(token):
+            raise ValueError(self.path)
+        return token
 
     def refused(self) -> None:
         """Read the file again at the next request, whatever it looks like."""
@@ -172,7 +186,8 @@ def _credential(command: str, version: object, out: bytes) -> PluginCredential:
         )
         # Without its zone nobody knows when it ends.
         timely = found.expires is None or found.expires.tzinfo is not None
-        usable = same and timely and bool(found.token or (found.certificate and found.key))
+        fits = found.token is None or is_token(found.token)
+        usable = same and timely and fits and bool(found.token or (found.certificate and found.key))
     except (ValueError, KeyError, TypeError, AttributeError):
         usable = False
     if found is None or not usable:

@@ -41,6 +41,7 @@ class Proxy:
         self._swallowing: bytes | None = None
         self._silent = False
         self._refusing = False
+        self._losing: bytes | None = None
         self.opened = 0
         self.url = ""
         self.port = 0
@@ -64,6 +65,10 @@ class Proxy:
         """Lose every further byte of the watches with this in their path, of those that are open and that will be."""
         self._swallowing = of.encode()
 
+    def lose_requests(self, to: str) -> None:
+        """Lose every request with this in its path: nobody answers it."""
+        self._losing = to.encode()
+
     def silence(self) -> None:
         """Lose every further byte of all connections, also of those that will be: they are taken, and none answers."""
         self._silent = True
@@ -76,7 +81,7 @@ class Proxy:
     def heal(self) -> None:
         """Be well again; connections that lost bytes are ended."""
         self._run(self._end_connections())
-        self._swallowing, self._silent, self._refusing = None, False, False
+        self._swallowing, self._losing, self._silent, self._refusing = None, None, False, False
 
     def kubeconfig(self, original: Path, path: Path) -> Path:
         """Write a kubeconfig with the credentials of another one that leads through the proxy."""
@@ -143,6 +148,8 @@ class Proxy:
             if requests and _WATCH in data:
                 self._connections[task] = data.split(b"?")[0]
                 self.opened += 1
+            if requests and self._losing is not None and self._losing in data.split(b"\r\n", 1)[0]:
+                continue
             if self._silent or task in self._swallowed or self._is_swallowed(self._connections[task]):
                 continue
             sink.write(data)

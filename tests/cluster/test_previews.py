@@ -84,7 +84,9 @@ def test_a_second_preview_shows_nothing(admin: Client, stack: str, overrides: di
     assert shown == {}
     as_pulumi.destroy(admin, recording.teardown(), propagation="Background")
     left = [manifest for manifest in recording.manifests() if admin.get(Reference.of(manifest)) is not None]
-    assert {manifest["kind"] for manifest in left} == ({"CustomResourceDefinition"} if overrides else set())
+    assert {manifest["kind"] for manifest in left} == (
+        {"CustomResourceDefinition", "ClusterRole"} if overrides else set()
+    )
     as_pulumi.destroy(admin, left, propagation="Background")
     assert_as_before(admin, before, within_s=60.0)
 
@@ -108,7 +110,7 @@ def test_a_namespace_that_is_there_is_used_and_left(admin: Client) -> None:
 
 
 def test_what_is_there_is_refused_except_for_the_crd(admin: Client) -> None:
-    """A second stack of the same namespace is stopped; a CRD that was left on purpose is taken up with its objects."""
+    """A second stack of the same namespace is stopped; what was left on purpose is taken up: CRD, objects, roles."""
     recording = recorded("local", {"crd": {"retain": True}})
     as_pulumi.create(admin, recording.manifests())
     metadata = {"name": "users-own", "namespace": "default"}
@@ -120,12 +122,12 @@ def test_what_is_there_is_refused_except_for_the_crd(admin: Client) -> None:
 
     as_pulumi.destroy(admin, recording.teardown(), propagation="Background")
     assert [found["metadata"]["name"] for found in admin.items(example["apiVersion"], example["kind"])] == ["users-own"]
-    (crd,) = [found for found in recording.manifests() if found["kind"] == "CustomResourceDefinition"]
-    as_pulumi.take_up(admin, crd)
-    as_pulumi.create(
-        admin, [found for found in recording.manifests() if found is not crd and found["kind"] != crd["kind"]]
-    )
+    kept = [found for found in recording.manifests() if found not in recording.teardown()]
+    assert [found["kind"] for found in kept] == ["CustomResourceDefinition", "ClusterRole", "ClusterRole"]
+    for manifest in kept:
+        as_pulumi.take_up(admin, manifest)
+    as_pulumi.create(admin, [found for found in recording.manifests() if found not in kept])
     assert (admin.get(users_own) or {})["metadata"]["uid"] == uid
-    assert as_pulumi.differences(admin, crd) == []
+    assert [found for manifest in kept for found in as_pulumi.differences(admin, manifest)] == []
     as_pulumi.destroy(admin, recorded("local", {}).teardown(), propagation="Background")
     assert admin.get(users_own) is None

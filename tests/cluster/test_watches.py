@@ -5,7 +5,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import requests
 from tests.cluster.audit import Audit
 from tests.cluster.conftest import (
     ACCOUNT,
@@ -17,6 +16,7 @@ from tests.cluster.conftest import (
     operator_environment,
 )
 from tests.cluster.proxy import Proxy
+from tests.faults.faults import compact_etcd
 
 from exchangerates.api import FIELD_MANAGER, PLURAL, Env
 from exchangerates_infra.recorder import Recording
@@ -175,13 +175,3 @@ def test_a_config_map_that_goes_with_its_owner_is_not_made_again(
         eventually(lambda: namespace.data("other"), "what has an owner is made again")
     assert namespace.config_map("owner") is None
     assert log.writes() == [f"create /api/v1/namespaces/{namespace.name}/configmaps?{WRITTEN_BY}"] * 3
-
-
-def compact_etcd(control_plane: ControlPlane) -> None:
-    """Forget every revision but the newest, as the API server itself does every five minutes."""
-    with requests.Session() as session:
-        session.trust_env = False
-        newest = session.post(f"{control_plane.etcd_url}/v3/kv/range", json={"key": "AA=="}, timeout=10).json()
-        revision = newest["header"]["revision"]
-        answer = session.post(f"{control_plane.etcd_url}/v3/kv/compaction", json={"revision": revision}, timeout=10)
-        assert answer.ok, answer.text

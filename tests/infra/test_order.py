@@ -5,6 +5,7 @@ import json
 import pytest
 from tests.infra.conftest import Program, of_kind
 
+from exchangerates.api import CRD_NAME
 from exchangerates_infra.project import ROOT
 from exchangerates_infra.recorder import Recording
 
@@ -64,11 +65,14 @@ def test_destroying_takes_the_rates_first_and_the_namespace_last(program: Progra
 
 
 def test_destroying_leaves_what_is_retained(program: Program) -> None:
-    """A retained CRD is the only object that stays; the stack's own rates go."""
+    """A retained CRD stays with the roles by which people reach its objects; the stack's own rates go."""
     kept, all_gone = everything(program, crd={"retain": True}).teardown(), everything(program).teardown()
-    assert {manifest["kind"] for manifest in all_gone} - {manifest["kind"] for manifest in kept} == {
-        "CustomResourceDefinition"
-    }
+    left = [(found["kind"], found["metadata"]["name"]) for found in all_gone if found not in kept]
+    assert sorted(left) == [
+        ("ClusterRole", "exchange-rate-operator:edit"),
+        ("ClusterRole", "exchange-rate-operator:view"),
+        ("CustomResourceDefinition", CRD_NAME),
+    ]
 
 
 def test_a_second_run_of_everything_registers_the_same(program: Program) -> None:

@@ -8,7 +8,9 @@ import pytest
 import yaml
 from tests.infra.conftest import Program, container, environment, of_kind, recorded
 
+from exchangerates.api import CRD_NAME
 from exchangerates.settings import Settings
+from exchangerates_infra import recorder
 from exchangerates_infra.config_reader import StackConfigError
 from exchangerates_infra.project import ROOT
 from exchangerates_infra.recorder import DuplicateResourceError, Recording, record, record_program, stack_file_values
@@ -122,6 +124,7 @@ def test_an_update_waits_for_rates_and_rollout_in_prod() -> None:
     """`pulumi up` is done when the environment's rates are Ready."""
     for rate in of_kind(recorded("prod"), "ExchangeRate"):
         assert rate.inputs["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Ready"}
+        assert rate.timeouts == ("3m", "3m")  # one that is never Ready is told within one's patience
     (deployment,) = of_kind(recorded("prod"), "Deployment")
     assert "annotations" not in deployment.inputs["metadata"]
 
@@ -218,6 +221,31 @@ def test_a_namespace_that_is_there_is_used_and_left(program: Program) -> None:
     assert theirs.outputs["namespace"] == "rates"
 
 
+@pytest.mark.parametrize(
+    ("values", "kind", "name", "provider"),
+    [
+        pytest.param({"createNamespace": "false"}, "Namespace", "exchange-rate-operator", "cluster", id="namespace"),
+        pytest.param({"crd": '{"manage": false}'}, "CustomResourceDefinition", CRD_NAME, "cluster-crd", id="CRD"),
+    ],
+)
+def test_what_somebody_else_has_is_read_and_let_go(
+    program: Program, values: dict[str, str], kind: str, name: str, provider: str
+) -> None:
+    """Under the address of what the stack may have created: Pulumi then deletes neither it nor what is in it.
+
+    What is not there stops the preview; nothing is registered that would need it.
+    """
+    (created,) = of_kind(program(), kind)
+    recording = program(**values)
+    assert of_kind(recording, kind) == []
+    (read,) = recording.reads
+    assert (read.urn, read.id) == (created.urn, name)
+    assert f"::{provider}::" in read.provider
+    (deployment,) = of_kind(recording, "Deployment")
+    assert read.urn in deployment.depends_on
+    assert program().reads == ()
+
+
 def test_a_stack_without_the_crd_leaves_it_to_another(program: Program) -> None:
     """Stacks that share a cluster share one CRD, and the roles for people that come with it."""
     recording = program(crd='{"manage": false}')
@@ -235,11 +263,10 @@ def test_a_stack_without_the_crd_leaves_it_to_another(program: Program) -> None:
     ],
 )
 def test_what_becomes_of_the_crd(program: Program, crd: str, options: tuple[bool, bool], adopt: str) -> None:
-    """The CRD alone is kept, protected or taken up; nothing else of the stack ever is."""
+    """It is kept, protected or taken up, the roles for people are kept and taken up with it, and nothing else is."""
     recording = program(crd=crd)
     (found,) = of_kind(recording, "CustomResourceDefinition")
     assert (found.retain, found.protect) == options
-    assert "::cluster-crd::" in found.provider
     upserts = {
         provider.name: provider.inputs["upsertExistingObjects"]
         for provider in recording.resources
@@ -247,9 +274,11 @@ def test_what_becomes_of_the_crd(program: Program, crd: str, options: tuple[bool
     }
     assert upserts == {"cluster": "false", "cluster-crd": adopt}
     others = [other for other in recording.resources if other is not found and other.manifest() is not None]
-    assert [
-        other.name for other in others if other.retain or other.protect or "::cluster-crd::" in other.provider
-    ] == []
+    roles = [other for other in others if "-people-" in other.name]
+    assert [(role.retain, role.protect) for role in roles] == [(found.retain, False)] * 2
+    assert all("::cluster-crd::" in other.provider for other in (found, *roles))
+    rest = [other for other in others if other not in roles]
+    assert [other.name for other in rest if other.retain or other.protect or "::cluster-crd::" in other.provider] == []
 
 
 def test_production_protects_its_crd() -> None:
@@ -278,3 +307,16 @@ def test_the_api_key_is_a_secret_and_nowhere_else(program: Program) -> None:
     ]
     assert hashes[0] != hashes[1]
     assert any("valueFrom" in entry for entry in container(first)["env"])
+
+
+def test_a_key_that_is_twice_in_a_stack_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The CLI refuses it, too: the last one would win in silence."""
+    (tmp_path / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
+    file = tmp_path / "Pulumi.here.yaml"
+    file.write_text("config:\n  exchange-rate-operator:minFetchIntervals:\n    ecb: 1h\n    frankfurter: 1h\n")
+    monkeypatch.setattr(recorder, "ROOT", tmp_path)
+    intervals = '{"ecb": "1h", "frankfurter": "1h"}'
+    assert stack_file_values("here")["exchange-rate-operator:minFetchIntervals"] == intervals
+    file.write_text(file.read_text().replace("frankfurter", "ecb"))
+    with pytest.raises(StackConfigError, match="the stack file has ecb twice; write it once"):
+        stack_file_values("here")

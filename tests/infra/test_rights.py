@@ -56,3 +56,19 @@ def test_the_operator_sees_no_deployment_but_its_own(recording: Recording) -> No
     assert (rule["resourceNames"], rule["verbs"], rule["apiGroups"]) == ([metadata["name"]], ["get"], ["apps"])
     assert own.inputs["metadata"]["namespace"] == metadata["namespace"]
     assert Settings.from_environment(environment(recording)).deployment == (metadata["namespace"], metadata["name"])
+
+
+def test_the_clusters_roles_take_up_the_roles_for_people(recording: Recording) -> None:
+    """Who views may read, who edits or administers a namespace may write; neither touches a status."""
+    prefix = "rbac.authorization.k8s.io/aggregate-to-"
+    found = {
+        tuple(label.removeprefix(prefix) for label in sorted(role.inputs["metadata"]["labels"])): role.inputs["rules"]
+        for role in of_kind(recording, "ClusterRole")
+        if "-people-" in role.name
+    }
+    assert found.keys() == {("view",), ("admin", "edit")}
+    read, write = {"get", "list", "watch"}, {"create", "delete", "deletecollection", "patch", "update"}
+    for targets, verbs in ((("view",), read), (("admin", "edit"), read | write)):
+        (rule,) = found[targets]
+        assert (rule["apiGroups"], rule["resources"]) == (["operators.brennerm.github.io"], ["exchangerates"])
+        assert set(rule["verbs"]) == verbs

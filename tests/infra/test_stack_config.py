@@ -58,6 +58,8 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         pytest.param("providers", '["fixer"]', "frankfurter, ecb, exchangeratesapi", id="unknown provider"),
         pytest.param("providers", '["ecb", "ecb"]', "each once", id="provider twice"),
         pytest.param("providers", "ecb", "JSON", id="a provider that is no list"),
+        pytest.param("minFetchIntervals", '{"ecb": "1h", "ecb": "2h"}', "each key once", id="interval twice"),
+        pytest.param("providers", "[]", "some of frankfurter", id="no provider"),
         pytest.param("logLevel", "verbose", "DEBUG, INFO", id="log level"),
         pytest.param("waitForRates", "yes", "true, false", id="boolean"),
         pytest.param("namespace", "My_Namespace", "lower-case letters", id="namespace"),
@@ -66,6 +68,10 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
             for shared in ("default", "kube-system", "kube-public", "kube-node-lease")
         ),
         pytest.param("watchNamespaces", '["a", "a"]', "each once", id="namespace twice"),
+        pytest.param("watchNamespaces", '["A b"]', "namespaces' names", id="no namespace's name"),
+        pytest.param("image", '{"pullSecrets": "a"}', "names of Secrets", id="a pull secret that is no list"),
+        pytest.param("networkPolicy", '{"ports": 8080}', "a list of ports", id="a port that is no list"),
+        pytest.param("rates", '{"currency": "USD"}', "write a list", id="rates that are no list"),
         pytest.param("image", '{"name": "x"}', "write one of ref, repository, tag", id="unknown image key"),
         pytest.param(
             "image", '{"ref": "r/o:1", "repository": "r.io/o"}', "either ref", id="an image that is and is built"
@@ -238,6 +244,12 @@ def test_a_provider_that_needs_a_key_asks_for_it() -> None:
         pytest.param(
             {"proxyCredentials": "me:planted-key"}, "proxyCredentials", "proxy.https or proxy.http", id="alone"
         ),
+        pytest.param(
+            {"kubeconfig": "planted-key/config"},
+            "kubeconfig",
+            "an absolute path, or ~/",
+            id="kubeconfig's relative path",
+        ),
         *(
             pytest.param(
                 {"proxyCredentials": wrong, "proxy": '{"https": "http://proxy:1"}'},
@@ -255,6 +267,44 @@ def test_what_is_encrypted_is_in_no_message(values: dict[str, str], secret: str,
     assert f"{PROJECT}:{secret}: " in str(caught.value)
     assert told in str(caught.value)
     assert "planted-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "secrets"),
+    [
+        pytest.param({"image": {"ref": "r/o:1", "platforms": [], "tag": ""}}, (), id="a build's keys, empty"),
+        pytest.param({"image": {"platforms": [], "provenance": False, "sbom": False}}, (), id="nothing of a push"),
+        pytest.param({"crd": {"manage": False, "protect": False, "adopt": False}}, (), id="nothing of a CRD"),
+        pytest.param({"kubeconfig": ""}, (), id="the usual kubeconfig"),
+        pytest.param({"kubeconfig": "/home/me/config"}, (), id="an absolute path"),
+        pytest.param({"kubeconfig": "~/config"}, (), id="a path at home"),
+        *(
+            pytest.param(
+                {"proxy": {key: "http://proxy:1"}, "proxyCredentials": "me:x"}, ("proxyCredentials",), id=f"{key} alone"
+            )
+            for key in ("https", "http")
+        ),
+        pytest.param(
+            {"providers": ["exchangeratesapi"], "exchangeratesapiKey": "x"}, ("exchangeratesapiKey",), id="a key"
+        ),
+        pytest.param({"rates": [{"currency": "USD", "target": {}}]}, (), id="an empty target"),
+        pytest.param(
+            {"watchNamespaces": ["shop"], "rates": [{"currency": "USD", "namespace": "shop"}]}, (), id="a watched rate"
+        ),
+    ],
+)
+def test_what_is_right_is_no_mistake(values: dict[str, object], secrets: tuple[str, ...]) -> None:
+    """Also where it is the default, or the one half of what is refused together."""
+    given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    StackConfig.parse(GOOD | given, frozenset(secrets))
+
+
+def test_a_key_of_a_build_beside_ref_is_told_once() -> None:
+    """That it needs a repository too would lead astray."""
+    with pytest.raises(StackConfigError) as caught:
+        StackConfig.parse(GOOD | {"image": '{"ref": "r/o:1", "platforms": ["linux/arm64"], "sbom": true}'})
+    told = [line.split(": ")[0] for line in str(caught.value).splitlines()[1:]]
+    assert told == [f"  - {PROJECT}:image.platforms", f"  - {PROJECT}:image.sbom"]
 
 
 def test_an_unknown_key_brings_the_nearest_known_one() -> None:

@@ -138,4 +138,6 @@ def test_a_day_needs_a_provider_that_keeps_its_history() -> None:
     ]
     alone = mistakes(day, providers='["exchangeratesapi"]')
     assert any(line.startswith(f"rates[0].date: '{DATE}': write no date") for line in alone)
+    (about,) = mistakes(day, providers="[]")  # nobody is asked: there is no more to say of the day
+    assert about.startswith("providers: ")
     assert not any(line.startswith("rates[0]") for line in mistakes(day, **stack))  # the missing API key alone

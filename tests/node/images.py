@@ -95,9 +95,9 @@ class Images:
     def operator(self, version: str, *options: str) -> str:
         """Build the operator's image from its Dockerfile and give its reference by digest."""
         cache = f"type=registry,ref={self.name('exchange-rate-operator', 'buildcache')}"
-        with _only_one():
+        with _only_one(), _private_clone() as context:
             digest = self.build(
-                ROOT / "operator",
+                context,
                 self.name("exchange-rate-operator", version),
                 f"--export-cache={cache},mode=max",
                 f"--import-cache={cache}",
@@ -196,6 +196,17 @@ def _hide(layers: list[dict[str, int]], path: Path) -> None:
     for layer in layers:
         for hidden in [there for there in layer if Path(there).is_relative_to(path)]:
             del layer[hidden]
+
+
+@contextmanager
+def _private_clone() -> Iterator[Path]:
+    """Give the image's context as it is where somebody with a strict umask has cloned it: the owner alone reads it."""
+    with tempfile.TemporaryDirectory() as directory:
+        context = Path(directory) / "operator"
+        shutil.copytree(ROOT / "operator", context)
+        for path in (context, *context.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        yield context
 
 
 @contextmanager

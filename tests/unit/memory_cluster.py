@@ -4,13 +4,13 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from http import HTTPStatus
 from itertools import count
 from typing import Any
 
 from exchangerates import status as statuses
-from exchangerates.api import Condition, Reason
+from exchangerates.api import FIELD_MANAGER, Condition, Reason
 from exchangerates.errors import ApiError
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
 
@@ -45,11 +45,6 @@ class MemoryCluster:
         status = self.status(name)
         self.replace_status(name, {**status, "rates": [{**status["rates"][0], **entry}]})
 
-    def edit_map(self, name: str, **data: str) -> None:
-        """Change keys of a ConfigMap as somebody else."""
-        held = self.maps[ObjectKey("default", name)]
-        self._store("map", self.maps, {**held, "data": {**held["data"], **data}})
-
     def annotate(self, name: str, key: str, value: str) -> None:
         """Set an annotation of an ExchangeRate."""
         held = self.rates[ObjectKey("default", name)]
@@ -59,12 +54,13 @@ class MemoryCluster:
     def tamper(self, name: str, **data: str) -> None:
         """Change a ConfigMap's data as somebody else; nothing where there is none."""
         if held := self.maps.get(ObjectKey("default", name)):
-            self._store("map", self.maps, {**held, "data": {**held["data"], **data}})
+            self._store("map", self.maps, _managed({**held, "data": {**held["data"], **data}}, data, "kubectl-edit"))
 
     def lose(self, name: str) -> None:
         """Delete a ConfigMap as somebody else; nothing where there is none."""
         if held := self.maps.pop(ObjectKey("default", name), None):
-            asyncio.get_running_loop().call_soon(self.watches, "map", "DELETED", held)
+            gone = {**held, "metadata": {**held["metadata"], "resourceVersion": str(next(self._versions))}}
+            asyncio.get_running_loop().call_soon(self.watches, "map", "DELETED", gone)
 
     def data(self, name: str) -> dict[str, str]:
         """Give a ConfigMap's data; empty where there is none."""
@@ -117,7 +113,7 @@ class MemoryCluster:
         self.writes["create"] += 1
         if key in self.maps:
             raise ApiError(HTTPStatus.CONFLICT, {})
-        made = {**body, "metadata": {**body["metadata"], "uid": f"uid-{key}"}}
+        made = _managed({**body, "metadata": {**body["metadata"], "uid": f"uid-{key}"}}, body["data"], FIELD_MANAGER)
         return ConfigMap.from_body(self._store("map", self.maps, made))
 
     async def patch_config_map(self, key: ObjectKey, patch: Mapping[str, Any]) -> ConfigMap:
@@ -129,7 +125,8 @@ class MemoryCluster:
             raise ApiError(HTTPStatus.CONFLICT, {})
         data = {**held["data"], **patch.get("data", {})}
         kept = {name: value for name, value in data.items() if value is not None}
-        return ConfigMap.from_body(self._store("map", self.maps, {**held, "data": kept}))
+        changed = _managed({**held, "data": kept}, patch.get("data", {}), FIELD_MANAGER)
+        return ConfigMap.from_body(self._store("map", self.maps, changed))
 
     async def delete_config_map(self, seen: ConfigMap) -> None:
         self.writes["delete"] += 1
@@ -150,6 +147,19 @@ class MemoryCluster:
         assert message
         assert time
         self.writes[f"event {'Warning' if warning else 'Normal'} {reason} {owner.key.name}"] += 1
+
+
+def _managed(body: dict[str, Any], keys: Iterable[str], manager: str) -> dict[str, Any]:
+    """Keep the API server's books of who has set which key of the data."""
+    written, managers = set(keys), dict[str, set[str]]()
+    for entry in body["metadata"].get("managedFields", ()):
+        managers[entry["manager"]] = {name.removeprefix("f:") for name in entry["fieldsV1"]["f:data"]} - written
+    managers[manager] = managers.get(manager, set()) | (written & body["data"].keys())
+    books = [
+        {"manager": name, "fieldsV1": {"f:data": {f"f:{key}": {} for key in sorted(owned)}}}
+        for name, owned in managers.items()
+    ]
+    return {**body, "metadata": {**body["metadata"], "managedFields": books}}
 
 
 def _spec(fields: dict[str, object]) -> dict[str, object]:

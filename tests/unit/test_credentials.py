@@ -186,6 +186,7 @@ async def test_a_plugin_is_told_of_the_cluster_where_it_asks(tmp_path: Path) -> 
         pytest.param(answered(), id="nothing"),
         pytest.param(answered(clientCertificateData="c"), id="a certificate without its key"),
         pytest.param(answered(token="secret", expirationTimestamp="soon"), id="no date"),
+        pytest.param(answered(token="secret\nsecret"), id="two lines"),
     ],
 )
 async def test_an_answer_that_is_none_is_told_without_what_was_printed(tmp_path: Path, answer: str) -> None:
@@ -208,9 +209,13 @@ async def test_what_a_plugin_or_a_file_has_wrong_is_told(tmp_path: Path) -> None
     """An end without its zone, a token that is no text, an authority that is not there."""
     with pytest.raises(CredentialsError, match="did not print an ExecCredential"):
         await plugin(tmp_path, answered(token="t", expirationTimestamp="2026-10-30T12:00:00")).token()
-    (tmp_path / "token").write_bytes(b"\xff\xfe")
-    with pytest.raises(CredentialsError, match="it is no text"):
-        await TokenFile(tmp_path / "token").token()
+    for content in (b"\xff\xfe", b"one\ntwo\n", b"one two", "über".encode(), b"one\x00", b"\n"):
+        (tmp_path / "token").write_bytes(content)
+        with pytest.raises(CredentialsError, match="cannot be read: it does not hold one token and nothing else"):
+            await TokenFile(tmp_path / "token").token()
+    with pytest.raises(CredentialsError, match="the user's token is no single word") as caught:
+        credentials.from_kubeconfig([write(tmp_path / "config", {"token": "secret\nsecret"})])
+    assert "secret" not in str(caught.value)
     user = {"exec": {"apiVersion": "v1", "command": "./plugin", "provideClusterInfo": True}}
     with pytest.raises(CredentialsError, match="cannot be used: FileNotFoundError"):
         credentials.from_kubeconfig([write(tmp_path / "config", user, **{"certificate-authority": "missing.crt"})])

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.upstreams import Upstream, failing
 from tests.unit.world import World
 
-from exchangerates.api import APPROVE_ANNOTATION
+from exchangerates.api import APPROVE_ANNOTATION, REFRESH_ANNOTATION
 from exchangerates.observed import ExchangeRate, ObjectKey
 
 FRIDAY = dt.date(2026, 10, 30)
@@ -138,7 +138,7 @@ def test_status_and_config_map_that_are_forged_alike_are_both_put_back(monkeypat
         world.cluster.add("rate")
         await asyncio.sleep(5.0)
         status, data = world.cluster.status("rate"), world.cluster.data("rate")
-        world.cluster.edit_map("rate", rate="999", date="2026-10-31")
+        world.cluster.tamper("rate", rate="999", date="2026-10-31")
         world.cluster.forge_status("rate", rate="999", date="2026-10-31")
         await asyncio.sleep(1.0)
         assert (world.cluster.status("rate"), world.cluster.data("rate")) == (status, data)
@@ -267,5 +267,38 @@ def test_what_nobody_can_have_quoted_yet_is_no_memory_at_the_start(monkeypatch: 
         await asyncio.sleep(5.0)
         assert world.cluster.status("rate")["rates"][0]["rate"] == "1.1172"
         assert world.cluster.data("rate")["rate"] == "1.1172"
+
+    world.run(story())
+
+
+def test_a_former_status_that_is_restored_while_the_own_write_is_under_way_does_not_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is what the operator remembers until its own write is answered, and so, no news when it comes."""
+    first, second = providers()
+    world = World(monkeypatch, SATURDAY, first, second)
+    real = world.cluster.patch_status
+
+    async def patch(owner: ExchangeRate, patch: Any) -> Any:  # noqa: ANN401
+        former = world.cluster.status("rate")
+        written = await real(owner, patch)
+        if former:
+            monkeypatch.setattr(world.cluster, "patch_status", real)
+            world.cluster.replace_status("rate", former)
+            await asyncio.sleep(0.1)
+        return written
+
+    monkeypatch.setattr(world.cluster, "patch_status", patch)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(60.0)
+        for first.rates, reason in (({"USD": "1.2"}, "Published"), ({}, "CurrencyNotSupported")):
+            second.rates = first.rates
+            monkeypatch.setattr(world.cluster, "patch_status", patch)
+            world.cluster.annotate("rate", REFRESH_ANNOTATION, reason)
+            await asyncio.sleep(60.0)
+            assert world.cluster.ready("rate") == reason
+            assert world.cluster.status("rate")["rates"][0]["rate"] == world.cluster.data("rate")["rate"] == "1.2"
 
     world.run(story())

@@ -2,16 +2,17 @@
 
 import asyncio
 import datetime as dt
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
-from tests.unit.upstreams import Upstream
+from tests.unit.upstreams import Upstream, failing
 from tests.unit.world import World
 
 from exchangerates.api import APPROVE_ANNOTATION, REFRESH_ANNOTATION
 from exchangerates.errors import ApiError, ApiUnreachable
-from exchangerates.observed import ExchangeRate, ObjectKey
+from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
 
 FRIDAY = dt.date(2026, 10, 30)
 NOW = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)
@@ -179,5 +180,209 @@ def test_an_owner_that_goes_while_a_list_runs_gets_no_config_map_again(monkeypat
             await world.controller.informer._resync()  # noqa: SLF001 - at this moment
         await asyncio.sleep(5.0)
         assert world.cluster.writes["create"] == 1
+
+    world.run(story())
+
+
+def test_a_config_map_that_goes_before_its_own_creation_is_answered_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch has told of both; the answer comes last, and takes nothing back."""
+    world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
+    create = world.cluster.create_config_map
+
+    async def overtaken(body: Mapping[str, Any]) -> ConfigMap:
+        made = await create(body)
+        await asyncio.sleep(0.1)
+        world.cluster.lose("rate")
+        await asyncio.sleep(0.1)
+        monkeypatch.setattr(world.cluster, "create_config_map", create)
+        return made
+
+    async def story() -> None:
+        monkeypatch.setattr(world.cluster, "create_config_map", overtaken)
+        world.cluster.add("rate")
+        await asyncio.sleep(10.0)
+        assert world.cluster.data("rate")["rate"] == "1.00"
+
+    world.run(story())
+
+
+@pytest.mark.parametrize("status", [0, 403, 429, 503])
+def test_an_outage_of_the_api_server_is_over_soon_after_its_end(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """However long it was: a tenth of an hour of failures makes no pause of minutes."""
+    world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
+
+    async def refused(*_: object) -> ExchangeRate:
+        raise ApiError(status, {})
+
+    async def story() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(world.cluster, "patch_status", refused)
+            world.cluster.add("rate")
+            await asyncio.sleep(0.1 * HOUR_S)
+        await asyncio.sleep(20.0)
+        assert world.cluster.ready("rate") == "Published"
+
+    world.run(story())
+
+
+@pytest.mark.parametrize("reopened", [False, True], ids=["soon after the start", "when a watch is opened anew"])
+def test_the_end_of_a_config_map_that_no_watch_tells_is_found_soon(
+    monkeypatch: pytest.MonkeyPatch, *, reopened: bool
+) -> None:
+    """Kopf lists anew then, and a list tells it nothing of what is gone; the next one of ours is ten minutes away."""
+    world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(100.0 if reopened else 5.0)
+        for _ in range(2 if reopened else 1):
+            world.controller.informer.watch_opened("/api/v1/configmaps")
+        world.cluster.maps.clear()
+        await asyncio.sleep(30.0)
+        assert world.cluster.data("rate")["rate"] == "1.00"
+
+    world.run(story())
+
+
+def test_a_wish_that_comes_too_early_after_a_restart_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider may not be asked yet, and no table is there: it is not told to be fulfilled, and is soon."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.00")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"USD": "1.20"}
+        await world.stop()
+        world.cluster.annotate("rate", REFRESH_ANNOTATION, "now")
+        await world.restart()
+        await asyncio.sleep(2.0)
+        assert "lastRefresh" not in world.cluster.status("rate")
+        await asyncio.sleep(upstream.least_interval_s + 5.0)
+        assert world.cluster.status("rate")["lastRefresh"]["request"] == "now"
+        assert world.cluster.data("rate")["rate"] == "1.20"
+
+    world.run(story())
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["no provider answers", "one answers with an older rate"])
+@pytest.mark.parametrize(
+    ("spec", "edit"),
+    [
+        pytest.param({}, {}, id="plain"),
+        pytest.param({"maxChangePercent": "50"}, {}, id="maxChangePercent"),
+        pytest.param({"minChangePercent": "0.5"}, {}, id="minChangePercent"),
+        pytest.param({"base": "USD", "currency": "GBP"}, {}, id="cross"),
+        pytest.param({"currency": None, "currencies": ["USD", "GBP"]}, {}, id="set"),
+        pytest.param({"target": {"name": "former"}}, {"target": {}}, id="renamed"),
+        pytest.param({"currency": "GBP"}, {"currency": "USD"}, id="another currency"),
+        pytest.param({"suspend": True}, {"suspend": False}, id="published for the first time"),
+    ],
+)
+def test_what_a_process_published_before_it_ended_is_known_to_the_next(
+    monkeypatch: pytest.MonkeyPatch, spec: dict[str, object], edit: dict[str, object], *, older: bool
+) -> None:
+    """The ConfigMap has the new rate, the status the old one or none; whoever answers at the start has no newer one."""
+    first, second = Upstream("frankfurter", FRIDAY, USD="1.10", GBP="0.80"), failing(Upstream("ecb", FRIDAY))
+    world = World(monkeypatch, NOW, first, second)
+
+    async def lost(*_: object) -> ExchangeRate:
+        raise ApiUnreachable("it ends here")
+
+    async def story() -> None:
+        world.cluster.add("rate", **spec)
+        await asyncio.sleep(5.0)
+        first.date, first.rates = NEXT, {"USD": "1.20", "GBP": "0.81"}
+        with monkeypatch.context() as patched:
+            patched.setattr(world.cluster, "patch_status", lost)
+            if edit:
+                world.cluster.edit("rate", **edit)
+            await asyncio.sleep(2 * HOUR_S)
+            await world.stop()
+        data = world.cluster.data("rate")
+        assert data["date"] == NEXT.isoformat()
+        assert NEXT.isoformat() not in str(world.cluster.status("rate"))
+        failing(first)
+        if older:
+            second.error, second.rates = None, {"USD": "1.15", "GBP": "0.805"}
+        world.cluster.writes.clear()
+        await world.restart()
+        await asyncio.sleep(5.0)
+        assert (world.cluster.data("rate"), world.cluster.ready("rate")) == (data, "Published")
+        assert world.cluster.status("rate")["rates"][0]["date"] == NEXT.isoformat()
+        assert not {"create", "patch"} & world.cluster.writes.keys()
+
+    world.run(story())
+
+
+def test_what_others_wrote_while_nobody_looked_was_never_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API server knows who has set the quote; no provider has to answer for the right one to be put back."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.10")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        data = world.cluster.data("rate")
+        await world.stop()
+        failing(upstream)
+        forged = {"rate": "999", "date": NEXT.isoformat(), "publishedAt": "2026-10-30T16:00:09Z"}
+        document = {"base": "EUR", "provider": "frankfurter", "currency": "USD", **forged, "derived": False}
+        world.cluster.tamper("rate", **forged, quote=json.dumps(document))
+        await asyncio.sleep(20.0)
+        await world.restart()
+        await asyncio.sleep(5.0)
+        assert world.cluster.data("rate") == data
+
+    world.run(story())
+
+
+def test_a_write_whose_answer_is_lost_is_no_reason_to_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ConfigMap has the new rate, and the operator does not know; until it does, nobody has a newer one."""
+    first, second = Upstream("frankfurter", FRIDAY, USD="1.10"), failing(Upstream("ecb", FRIDAY, USD="1.15"))
+    world = World(monkeypatch, NOW, first, second)
+    write, published = world.cluster.patch_config_map, set[str]()
+
+    async def unheard(key: ObjectKey, patch: Mapping[str, Any]) -> ConfigMap:
+        await write(key, patch)
+        published.add(world.cluster.data("rate")["publishedAt"])
+        failing(first)
+        second.error = None
+        monkeypatch.setattr(world.cluster, "patch_config_map", write)
+        monkeypatch.setattr(world.tables, "_sources", {"ecb": world.tables._sources["ecb"]})  # noqa: SLF001
+        raise ApiUnreachable("the answer is lost")
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        first.date, first.rates = NEXT, {"USD": "1.20"}
+        monkeypatch.setattr(world.cluster, "patch_config_map", unheard)
+        for _ in range(4 * 60):
+            await asyncio.sleep(60.0)
+            assert world.cluster.data("rate")["rate"] in ("1.20" if published else "1.10")
+        assert {world.cluster.data("rate")["publishedAt"]} == published
+
+    world.run(story())
+
+
+def test_a_status_that_fails_later_tells_what_was_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ConfigMap has the new rate, the status that should have said so was refused, and then nobody quotes it."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.00", BGN="1.95")
+    world = World(monkeypatch, NOW, upstream)
+
+    async def refused(*_: object) -> ExchangeRate:
+        upstream.rates = {"USD": "1.00"}
+        raise ApiError(500, {})
+
+    async def story() -> None:
+        world.cluster.add("rate", currency="BGN")
+        await asyncio.sleep(5.0)
+        upstream.date, upstream.rates = NEXT, {"BGN": "1.96"}
+        with monkeypatch.context() as patched:
+            patched.setattr(world.cluster, "patch_status", refused)
+            await asyncio.sleep(3 * HOUR_S)
+        await asyncio.sleep(HOUR_S)
+        assert (world.cluster.data("rate")["rate"], world.cluster.ready("rate")) == ("1.96", "CurrencyNotSupported")
+        assert world.cluster.status("rate")["rates"][0]["rate"] == "1.96"
 
     world.run(story())

@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from exchangerates.api import REFRESH_ANNOTATION
+from exchangerates.bodies import MAX_REQUEST_CHARS
 from exchangerates.observed import ExchangeRate
 
 
@@ -13,3 +17,24 @@ def test_what_many_objects_say_is_held_once() -> None:
     assert one == json.loads(told)
     assert one["rates"][0]["rate"] is other["rates"][0]["rate"]
     assert [id(key) for key in one["rates"][0]] == [id(key) for key in other["rates"][0]]
+
+
+@pytest.mark.parametrize("request_", ["now", "x" * MAX_REQUEST_CHARS])
+def test_a_wish_is_remembered_as_it_is(request_: str) -> None:
+    """The status shows it."""
+    assert asked(request_) == request_
+
+
+def test_long_wishes_that_begin_alike_are_two() -> None:
+    """However long, what is remembered is short."""
+    one, other = asked("x" * 999 + "1"), asked("x" * 999 + "2")
+    assert one != other
+    assert one.startswith("x" * 40)
+    assert len(one) == len(other) == MAX_REQUEST_CHARS
+
+
+def asked(request: str) -> str:
+    """Give what is remembered of a refresh annotation."""
+    annotations = {REFRESH_ANNOTATION: request}
+    metadata = {"namespace": "default", "name": "money", "uid": "uid-1", "resourceVersion": "1"}
+    return str(ExchangeRate.from_body({"metadata": {**metadata, "annotations": annotations}}).refresh_request)

@@ -230,6 +230,11 @@ def test_two_different_quotes_for_one_currency_spoil_the_table() -> None:
     row = '{"date":"2026-10-30","base":"EUR","quote":"USD","rate":%s}'
     with pytest.raises(FetchError, match="two different quotes for USD"):
         frankfurter.parse(f"[{row % '1.1'},{row % '1.2'}]".encode(), TODAY)
+    with pytest.raises(FetchError, match="the answer has a key twice"):
+        frankfurter.parse(f"[{row % '1.1'}]".replace("}", ',"rate":1.2}').encode(), TODAY)
+    envelope = b'{"success":true,"base":"EUR","date":"2026-10-30","rates":{"USD":1.1172,"USD":1.2}}'
+    with pytest.raises(FetchError, match="the answer has a key twice"):
+        exchangeratesapi.parse(200, envelope, TODAY)
 
 
 def test_the_stand_in_replays_history_and_skips_weekends() -> None:

@@ -253,3 +253,53 @@ def test_what_cannot_be_had_is_refused_clearly(
             assert world.cluster.ready("rate") == "Published", "the day is over"
 
     world.run(story())
+
+
+def test_a_day_whose_rate_comes_late_gets_no_other_days_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked for every hour, by one call however many want it, and published once."""
+    day = dt.date(2024, 6, 27)
+    upstream = Archive("ecb", day, USD="1.2")
+    upstream.late = {day}
+    world = World(monkeypatch, dt.datetime(2024, 6, 28, 0, 30, tzinfo=dt.UTC), upstream)
+
+    async def story() -> None:
+        for number in range(20):
+            world.cluster.add(f"rate-{number}", date="2024-06-27", target={"immutable": True})
+        await asyncio.sleep(9.5 * HOUR_S)
+        assert (world.cluster.ready("rate-0"), world.cluster.maps) == ("InvalidSpec", {})
+        assert "ecb has no rate of 2024-06-27 yet" in world.cluster.message("rate-0")
+        assert len(upstream.days) == 10
+        upstream.late.clear()
+        await asyncio.sleep(1.1 * HOUR_S)
+        assert {world.cluster.data(f"rate-{number}")["date"] for number in range(20)} == {"2024-06-27"}
+        await asyncio.sleep(72 * HOUR_S)
+        assert len(upstream.days) == 11
+        assert world.cluster.writes["create"] == 20
+
+    world.run(story())
+
+
+@pytest.mark.parametrize(
+    ("asked", "day", "quoted", "wait_h"),
+    [
+        pytest.param("2024-06-30", "2024-06-29", "2024-06-28", 0, id="Saturday, asked on Sunday"),
+        pytest.param("2024-07-01", "2024-06-30", "2024-06-28", 0, id="Sunday, asked on Monday"),
+        pytest.param("2024-04-02", "2024-04-01", "2024-03-28", 23, id="Easter Monday, asked on Tuesday"),
+        pytest.param("2024-04-03", "2024-04-01", "2024-03-28", 0, id="Easter Monday, asked on Wednesday"),
+        pytest.param("2024-03-31", "2024-03-30", "2024-03-28", 23, id="the day after Good Friday"),
+    ],
+)
+def test_a_day_without_a_rate_gets_the_last_before_it_when_none_can_come(
+    monkeypatch: pytest.MonkeyPatch, asked: str, day: str, quoted: str, wait_h: int
+) -> None:
+    """At once where no working day lies between, else a day later: nobody knows a holiday from a delay."""
+    world = World(monkeypatch, dt.datetime.fromisoformat(f"{asked}T01:00Z"), Archive("ecb", TODAY, USD="1.2"))
+
+    async def story() -> None:
+        world.cluster.add("rate", date=day)
+        await asyncio.sleep(wait_h * HOUR_S - 60.0 if wait_h else 1.0)
+        assert world.cluster.data("rate").get("date") == (None if wait_h else quoted)
+        await asyncio.sleep(1.1 * HOUR_S)
+        assert world.cluster.data("rate")["date"] == quoted
+
+    world.run(story())

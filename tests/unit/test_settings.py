@@ -70,3 +70,20 @@ def test_the_key_is_not_shown() -> None:
     """Settings may end in a log."""
     settings = Settings.from_environment({Env.EXCHANGERATESAPI_KEY: "planted-key"})
     assert "planted-key" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [(Env.MIN_FETCH_INTERVALS, "ecb=1h,ecb=2h"), (Env.MAX_CALLS_PER_DAY, "ecb=9,frankfurter=9,ecb=9")],
+)
+def test_a_provider_is_named_once(variable: Env, value: str) -> None:
+    """Which of the two is meant nobody knows."""
+    with pytest.raises(SettingsError, match=f"{variable}='{value}': write ecb only once$"):
+        Settings.from_environment({variable: value})
+
+
+@pytest.mark.parametrize("address", ["rates", "ftp://rates", "http://", "http://:80", "http://x:0", "http://x:99999"])
+def test_an_address_that_leads_nowhere_is_told(address: str) -> None:
+    """Rather than by a call that can never be answered."""
+    with pytest.raises(SettingsError, match=f"PROVIDER_URLS='{address}': write an address such as"):
+        Settings.from_environment({Env.PROVIDER_URLS: f"frankfurter=https://[::1]:8443/v1,ecb={address}"})

@@ -34,6 +34,7 @@ class Archive(Upstream):
         days: The days that it was called for.
         whole: Whether one answer holds all the days that it is told.
         lost: Days that it fails for.
+        late: Days whose tables are not there yet.
         newest_error: What it fails with where today's table is asked for.
     """
 
@@ -43,6 +44,7 @@ class Archive(Upstream):
         self.whole = False
         self.newest_error: FetchError | None = None
         self.lost: dict[dt.date, FetchError] = {}
+        self.late: set[dt.date] = set()
 
     def fetch(self) -> RateTable:
         """Answer one call."""
@@ -61,6 +63,8 @@ class Archive(Upstream):
 
     def _table(self, day: dt.date) -> RateTable:
         table = table_of(day)
+        while table.date in self.late:
+            table = table_of(table.date - dt.timedelta(days=1))
         return RateTable(
             self.name, "EUR", {code: Price(Decimal(rate), table.date) for code, rate in table.rates.items()}
         )

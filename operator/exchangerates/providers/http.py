@@ -78,16 +78,30 @@ def json_object(body: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
     """Decode JSON with every number as a Decimal of the digits that were sent.
 
     Raises:
-        FetchError: It is not JSON, or holds NaN, Infinity or a number that not even a Decimal can have.
+        FetchError: It is not JSON, holds NaN, Infinity or a number that not even a Decimal can have, or says something
+            twice: which of the two is right?
     """
     try:
-        return json.loads(body, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant)
+        return json.loads(
+            body,
+            parse_float=Decimal,
+            parse_int=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_refuse_double,
+        )
     except (ValueError, RecursionError, InvalidOperation):
         raise FetchError("the answer is not JSON") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _refuse_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise FetchError("the answer has a key twice")
+    return found
 
 
 def _redirected(response: requests.Response) -> str:

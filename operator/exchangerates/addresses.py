@@ -1,4 +1,7 @@
-"""Checks http:// and https:// addresses for what a pattern does not see: a host, and a port that there is."""
+"""Checks http:// and https:// addresses for what a pattern does not see: a host, and a port that there is.
+
+The operator checks its settings with it, and the Pulumi program what it makes them of.
+"""
 
 from urllib.parse import urlsplit
 
