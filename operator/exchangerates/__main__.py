@@ -169,7 +169,7 @@ def _source(name: str, settings: Settings, metrics: Metrics, announcer: Announce
     history: DayTables | None = None
     if provider.fetch_days is not None:
         fetch_days = functools.partial(_fetch_days, provider.fetch_days, url, key)
-        history = DayTables(name, fetch_days, metrics.fetched_day, budget, least_interval_s)
+        history = DayTables(name, fetch_days, metrics.fetched_day, budget, least_interval_s, provider.days_at_once)
     return Source(
         name=name,
         budget=budget,

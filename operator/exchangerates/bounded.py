@@ -13,6 +13,8 @@ MAX_VALUE_CHARS: Final = 4096
 """Of one label or annotation of a ConfigMap, and of the approve annotation: as much as an object may ask for."""
 MAX_OTHERS_CHARS: Final = 32 * 1024
 """Of all of them together."""
+_ENTRY_CHARS: Final = 64
+"""What each entry counts for besides: the least that Python takes for one."""
 MAX_DATA_CHARS: Final = 64 * 1024
 """Of a ConfigMap's data; 64 currencies take a tenth of it."""
 
@@ -29,13 +31,13 @@ def cut(text: str) -> str:
 
 def strings(found: Mapping[str, str]) -> Mapping[str, str]:
     """Give labels, annotations or data, the long values cut, and no more than are kept of them."""
-    if sum(len(key) + len(value) for key, value in found.items()) <= MAX_VALUE_CHARS:
+    if sum(len(key) + len(value) + _ENTRY_CHARS for key, value in found.items()) <= MAX_VALUE_CHARS:
         return found
     kept: dict[str, str] = {}
     left = MAX_OTHERS_CHARS
     for key, value in sorted(found.items(), key=lambda entry: len(entry[0]) + len(entry[1])):
         shown = cut(value)
-        left -= len(key) + len(shown)
+        left -= len(key) + len(shown) + _ENTRY_CHARS
         if left < 0:
             break
         kept[key] = shown
@@ -44,4 +46,4 @@ def strings(found: Mapping[str, str]) -> Mapping[str, str]:
 
 def overflows(data: Mapping[str, str], binary: Mapping[str, str]) -> bool:
     """Tell whether a ConfigMap's data is larger than is kept."""
-    return sum(len(key) + len(value) for key, value in data.items()) + sum(map(len, binary)) > MAX_DATA_CHARS
+    return sum(len(key) + len(value) + _ENTRY_CHARS for key, value in [*data.items(), *binary.items()]) > MAX_DATA_CHARS

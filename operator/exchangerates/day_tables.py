@@ -23,6 +23,13 @@ from exchangerates.schedule import backoff_s
 
 PAUSE_S: Final = 1.0
 """Between two calls that succeed."""
+QUICK_CALLS: Final = 100
+"""How many calls of 24 hours follow each other so soon: more days than people ask for are somebody's game."""
+SLOW_PAUSE_S: Final = 60.0
+"""Between two that succeed, after that."""
+MAX_WAITING: Final = 16
+"""How many days wait for a provider that answers for one at a time. What is more goes to the next provider of the
+chain, and comes again in the order in which namespaces take turns."""
 MAX_PAUSE_S: Final = 600.0
 """While they fail; or the provider's least fetch interval, where that is longer."""
 HEAD_START_S: Final = 120.0
@@ -48,6 +55,7 @@ class DayTables:
         observer: Hears of every call: the provider, how long it took, what it gave.
         budget: The calls that the provider may have, shared with its newest table, or None.
         least_interval_s: The provider's least fetch interval, after which it is asked again where it refuses.
+        at_once: How many days one call may answer for.
         pause: Until when the provider wants no call at all; a `source.Source` shares its own.
     """
 
@@ -56,6 +64,7 @@ class DayTables:
     observer: Callable[[str, float, RateTable | None], None]
     budget: Budget | None = None
     least_interval_s: float = 0.0
+    at_once: int = 1
     pause: Pause = field(default_factory=Pause)
     _tables: OrderedDict[dt.date, tuple[RateTable, float]] = field(default_factory=OrderedDict)
     """With the time until which each serves."""
@@ -64,6 +73,8 @@ class DayTables:
     _error: FetchError | None = None
     _failures: int = 0
     _next_call: float = -math.inf
+    _made: Budget = field(default_factory=lambda: Budget(QUICK_CALLS + 1))
+    """Counts calls, no more of them than matter."""
     _share: Budget | None = field(init=False, default=None)
     """Half of the budget, spread over the day: the rest is left to the newest table."""
 
@@ -73,8 +84,10 @@ class DayTables:
 
     def wait_s(self) -> float:
         """Give the seconds until a failing provider may be called again."""
-        pause_s = max(self._next_call, self.pause.until + HEAD_START_S) - asyncio.get_running_loop().time()
-        return max(pause_s, self._free_s(), 1.0)
+        now = asyncio.get_running_loop().time()
+        pause_s = max(self._next_call, self.pause.until + HEAD_START_S) - now
+        turn_s = len(self._under_way) / self.at_once * self._quiet_s(now)
+        return max(pause_s, self._free_s(), turn_s, 1.0)
 
     def _free_s(self) -> float:
         """Give the seconds until the budget has a call for a day; 0 for at once."""
@@ -100,6 +113,8 @@ class DayTables:
             self.pause.check(now - HEAD_START_S)
             if self.budget is not None and self._free_s() > 0.0:
                 raise OutOfBudget(self._free_s(), self.budget.limit)
+            if len(self._under_way) >= max(self.at_once, MAX_WAITING):
+                raise FetchError(f"{len(self._under_way)} other days wait for it")
             self._under_way[day] = asyncio.create_task(self._call(day), name=f"fetch {self.name} for {day}")
         raise FetchUnderWay(self._under_way[day])
 
@@ -120,10 +135,10 @@ class DayTables:
                     return  # somebody else's call has failed meanwhile: who waits is told
                 if self._free_s() > 0.0:
                     return
-                for budget in filter(None, (self.budget, self._share)):
+                for budget in filter(None, (self.budget, self._share, self._made)):
                     budget.count(began)
                 tables = await self._fetched([day, *(other for other in self._under_way if other != day)][:MAX_DAYS])
-                self._next_call = loop.time() + self._pause_s()
+                self._next_call = loop.time() + self._pause_s(loop.time())
                 self.observer(self.name, loop.time() - began, tables.get(day))
                 self._tables |= {
                     quoted: (table, _serves_until(table, quoted, loop.time())) for quoted, table in tables.items()
@@ -133,10 +148,15 @@ class DayTables:
         finally:
             del self._under_way[day]
 
-    def _pause_s(self) -> float:
+    def _quiet_s(self, now: float) -> float:
+        return PAUSE_S if self._made.used(now) <= QUICK_CALLS else SLOW_PAUSE_S
+
+    def _pause_s(self, now: float) -> float:
         if isinstance(self._error, AccessRefused):
             return self.least_interval_s
-        return backoff_s(max(self._failures, 1), PAUSE_S, max(MAX_PAUSE_S, self.least_interval_s))
+        if self._error is None:
+            return self._quiet_s(now)
+        return backoff_s(self._failures, PAUSE_S, max(MAX_PAUSE_S, self.least_interval_s))
 
     async def _fetched(self, days: Sequence[dt.date]) -> Mapping[dt.date, RateTable]:
         """Make the call; where the first day's table cannot be had, or is another's, there is none."""

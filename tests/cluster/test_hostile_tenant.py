@@ -321,7 +321,7 @@ def test_what_is_at_the_limits_is_published_or_refused_in_words(
     conditions = [
         c
         for item in client.items(API_VERSION, KIND, tenant.namespace.name)
-        for c in item["status"].get("conditions", ())
+        for c in item.get("status", {}).get("conditions", ())
     ]
     assert max(len(condition["message"]) for condition in conditions) < 2000
     assert "Traceback" not in operator.process.log.read_text()

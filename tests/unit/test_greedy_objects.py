@@ -7,6 +7,8 @@ import pytest
 from tests.unit.upstreams import Archive, Upstream
 from tests.unit.world import World
 
+from exchangerates import day_tables
+
 FRIDAY = dt.date(2026, 10, 30)
 MIDNIGHT = dt.datetime(2026, 10, 30, tzinfo=dt.UTC)
 HOUR_S = 3600.0
@@ -64,5 +66,42 @@ def test_days_that_are_over_leave_half_the_calls_to_the_newest_rate(monkeypatch:
             world.cluster.add(f"day-{number}", date=str(dt.date(2020, 1, 6) + dt.timedelta(days=number)))
         assert await late_h(world, upstream) <= 2
         assert len(upstream.days) >= 50
+
+    world.run(story())
+
+
+def test_thousands_of_days_cost_a_provider_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that answers for a day at a time gets some calls, and then one a minute."""
+    upstream = Archive("frankfurter", FRIDAY, USD="1.0")
+    world = World(monkeypatch, MIDNIGHT, upstream)
+
+    async def story() -> None:
+        for number in range(1000):
+            world.cluster.add(f"greedy-{number}", date=(dt.date(2020, 1, 6) + dt.timedelta(days=number)).isoformat())
+        await asyncio.sleep(HOUR_S)
+        made = len(upstream.days)
+        assert made <= day_tables.QUICK_CALLS + 65
+        await asyncio.sleep(HOUR_S)
+        assert len(upstream.days) <= made + 65
+        assert {world.cluster.ready(f"greedy-{number}") for number in range(1000)} == {
+            "Published",
+            "ProviderUnavailable",
+        }
+
+    world.run(story())
+
+
+def test_days_that_are_too_many_for_one_provider_go_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one answers for all of them with a few downloads."""
+    first, second = Archive("frankfurter", FRIDAY, USD="1.0"), Archive("ecb", FRIDAY, USD="1.0")
+    second.whole = True
+    world = World(monkeypatch, MIDNIGHT, first, second)
+
+    async def story() -> None:
+        for number in range(1000):
+            world.cluster.add(f"greedy-{number}", date=(dt.date(2020, 1, 6) + dt.timedelta(days=number)).isoformat())
+        await asyncio.sleep(600.0)
+        assert {world.cluster.ready(f"greedy-{number}") for number in range(1000)} == {"Published"}
+        assert (len(first.days) < 100, len(second.days) < 20) == (True, True)
 
     world.run(story())

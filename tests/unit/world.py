@@ -130,6 +130,11 @@ async def _at_once(call: Callable[[], RateTable]) -> RateTable:
 def _history(upstream: Upstream, metrics: Metrics, budget: Budget | None) -> DayTables | None:
     if isinstance(upstream, Archive):
         return DayTables(
-            upstream.name, upstream.fetch_days, metrics.fetched_day, budget, least_interval_s=upstream.least_interval_s
+            upstream.name,
+            upstream.fetch_days,
+            metrics.fetched_day,
+            budget,
+            least_interval_s=upstream.least_interval_s,
+            at_once=256 if upstream.whole else 1,
         )
     return None

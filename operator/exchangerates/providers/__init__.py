@@ -54,6 +54,7 @@ class Provider:
         min_fetch_interval_s: Least seconds between two calls, where the stack sets none.
         needs_key: Whether it wants an API key.
         fetch_days: Its call for days that are over; None for one that keeps no history.
+        days_at_once: How many days one such call may answer for.
     """
 
     fetch: Fetch
@@ -61,11 +62,12 @@ class Provider:
     min_fetch_interval_s: float
     needs_key: bool = False
     fetch_days: FetchDays | None = None
+    days_at_once: int = 1
 
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
     "frankfurter": Provider(frankfurter.fetch, "https://api.frankfurter.dev", 20.0, fetch_days=frankfurter.fetch_days),
-    "ecb": Provider(ecb.fetch, "https://www.ecb.europa.eu", 20.0, fetch_days=ecb.fetch_days),
+    "ecb": Provider(ecb.fetch, "https://www.ecb.europa.eu", 20.0, fetch_days=ecb.fetch_days, days_at_once=256),
     "exchangeratesapi": Provider(exchangeratesapi.fetch, "https://api.exchangeratesapi.io", 8 * 3600.0, needs_key=True),
     "openexchangerates": Provider(
         openexchangerates.fetch,

@@ -68,8 +68,9 @@ def get(url: str, params: Mapping[str, str], *, too_many: type[FetchError] = Fet
     except (requests.Timeout, urllib3.exceptions.TimeoutError):
         raise FetchError("timed out") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        told = "timed out" if deadline.passed else f"the connection failed ({type(error).__name__})"
-        raise FetchError(told) from None
+        if deadline.passed:
+            raise FetchError("timed out") from None
+        raise FetchError(f"the connection failed ({type(error).__name__})") from None
     raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
 
