@@ -11,7 +11,7 @@ from typing import Protocol
 from exchangerates import configmap, memory, status
 from exchangerates.api import Condition, Key, Reason
 from exchangerates.errors import FetchedBefore, InvalidSpec, ReconcileError, Suspended
-from exchangerates.observed import ExchangeRate
+from exchangerates.observed import ConfigMap, ExchangeRate
 from exchangerates.publication import Held, Publication, approved, decide, second_word
 from exchangerates.rate_tables import Fetched
 from exchangerates.rates import TIME, Quote
@@ -52,17 +52,20 @@ class Lookup:
         rates: The rate providers' tables.
         owner: The object.
         spec: What it asks for.
-        written: The data of its own ConfigMap; empty where there is none.
-        own_hand: Whether the operator alone has written that.
+        held: Its own ConfigMap, or None.
         now: The time, UTC.
     """
 
     rates: Rates
     owner: ExchangeRate
     spec: ExchangeRateSpec
-    written: Mapping[str, str]
-    own_hand: bool
+    held: ConfigMap | None
     now: dt.datetime
+
+    @property
+    def written(self) -> Mapping[str, str]:
+        """The data of its own ConfigMap; empty where there is none."""
+        return {} if self.held is None else self.held.data
 
     def find(self, *, refresh: bool) -> Found:
         """Give what to publish: never an older quote than the published, nor the same under another name.
@@ -94,7 +97,9 @@ class Lookup:
         except ReconcileError as error:
             if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
                 raise
-            return Found(published, error.retry_after_s or 0.0, behind=behind and self.own_hand)
+            return Found(
+                published, error.retry_after_s or 0.0, behind=behind and self.held is not None and self.held.own_data
+            )
         since = configmap.written_since(self.written, self.spec, fetched.quotes)
         decided = decide(self.spec, published, fetched.quotes, self.now, since)
         if decided.held is not None:

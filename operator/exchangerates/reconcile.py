@@ -99,13 +99,12 @@ class Reconciler:
             try:
                 spec = parse_spec(owner.key.name, owner.spec, self._defaults)
                 held = self._held(owner, spec.target)
-                written, own_hand = (held.data, held.own_data) if held is not None else ({}, False)
-                found = Lookup(self._rates, owner, spec, written, own_hand, now).find(refresh=refresh)
+                found = Lookup(self._rates, owner, spec, held, now).find(refresh=refresh)
                 data = configmap.data_of(spec, found.published)
                 if spec.withdraws and found.published.age_s(now) > spec.max_age_s:
                     data = configmap.withdrawn(data, spec.target)
-                elif found.behind:
-                    data = dict(written)
+                elif found.behind and held is not None:
+                    data = dict(held.data)
                 await self._publisher.publish(owner, spec.target, data)
             except ReconcileError as error:
                 return await self._fail(owner, spec, error, now, refresh=refresh)
