@@ -82,6 +82,10 @@ class Agenda:
             return True
         if known is None or known.uid != seen.uid or seen.key not in self._memories:
             self._memories[seen.key] = Memory()
+            if known is None and self._is_whole(seen):
+                self.schedule.at(seen.key, self.now())  # at a start: after those that want something
+                self.woken()
+                return True
         elif _wishes(seen) != _wishes(known):
             self._memories[seen.key].refresh_at = 0.0
         else:
@@ -130,12 +134,16 @@ class Agenda:
         return planned
 
     def look_now(self, key: ObjectKey) -> None:
-        """Have an object look for a newer quote, after the new and the changed ones have been served."""
-        memory = self._memories.get(key)
-        if memory is not None:
-            memory.refresh_at = 0.0
+        """Have an object look for a newer quote; one that is served already, after the new and the changed ones."""
+        memory, seen = self._memories.get(key), self.observed.exchange_rates.get(key)
+        if memory is None or seen is None:
+            return
+        memory.refresh_at = 0.0
+        if self._is_whole(seen):
             self.schedule.at(key, self.now())
             self.woken()
+        else:
+            self._wake(key)
 
     def plan(self, key: ObjectKey, reason: Reason | None, again_s: float | None) -> None:
         """Set an object's next pass.
@@ -165,6 +173,13 @@ class Agenda:
                 memory.refresh_at = now + again_s + random.uniform(0.0, jitter_s)  # noqa: S311
             due = memory.refresh_at
         self.schedule.at(key, min(due, memory.repair_at))
+
+    def _is_whole(self, seen: ExchangeRate) -> bool:
+        """Tell whether an earlier process has served an object as it is now, and its ConfigMap is there."""
+        held = self.observed.config_maps.get(ObjectKey(seen.key.namespace, str(seen.status.get("configMapName"))))
+        return (
+            seen.status.get("observedGeneration") == seen.generation and held is not None and held.owner_uid == seen.uid
+        )
 
     def _repair(self, key: ObjectKey) -> None:
         """Look at what somebody else has changed: at once, or in growing intervals where it happens again and again."""

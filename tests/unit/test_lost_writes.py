@@ -386,3 +386,34 @@ def test_a_status_that_fails_later_tells_what_was_published(monkeypatch: pytest.
         assert world.cluster.status("rate")["rates"][0]["rate"] == "1.96"
 
     world.run(story())
+
+
+def test_a_restart_serves_what_is_new_and_changed_before_it_refreshes_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of rates have moved meanwhile, and each write takes its time."""
+    upstream = Upstream("frankfurter", FRIDAY, USD="1.00", GBP="0.80")
+    world = World(monkeypatch, NOW, upstream)
+    write = world.cluster.patch_status
+
+    async def slow(owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
+        await asyncio.sleep(1.0)
+        return await write(owner, patch)
+
+    async def story() -> None:
+        for number in range(400):
+            world.cluster.add(f"rate-{number}")
+        await asyncio.sleep(30.0)
+        await world.stop()
+        await asyncio.sleep(2 * HOUR_S)
+        upstream.date, upstream.rates = NEXT, {"USD": "1.20", "GBP": "0.90"}
+        monkeypatch.setattr(world.cluster, "patch_status", slow)
+        world.cluster.add("new")
+        world.cluster.edit("rate-399", currency="GBP")
+        await world.restart()
+        await asyncio.sleep(5.0)
+        assert world.cluster.ready("new") == "Published"
+        assert world.cluster.data("rate-399")["currency"] == "GBP"
+        assert world.cluster.status("rate-200")["rates"][0]["rate"] == "1.00", "the others still wait"
+        await asyncio.sleep(60.0)
+        assert {world.cluster.data(f"rate-{number}")["rate"] for number in range(399)} == {"1.20"}
+
+    world.run(story())
