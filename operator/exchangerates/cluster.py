@@ -3,60 +3,40 @@
 Errors of the API server become `ApiError`, of the way there `ApiUnreachable`. Nothing is retried here.
 """
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-import aiohttp
-
 from exchangerates.api import API_VERSION as EXCHANGE_RATE_API_VERSION
 from exchangerates.api import FIELD_MANAGER, GROUP, KIND, MANAGED_BY_LABEL, PLURAL, VERSION, Reason
-from exchangerates.errors import ApiError, ApiUnreachable
+from exchangerates.connection import Connection
+from exchangerates.errors import ApiError
 from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
-from exchangerates.session import Session
 
-PAGE_SIZE: Final = 500
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 _WRITTEN_BY: Final = {"fieldManager": FIELD_MANAGER}
 _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
-class Cluster:
-    """Calls to one API server. `connect` gives it a session, also anew; until then every call waits."""
-
-    def __init__(self) -> None:
-        self._session: Session | None = None
-        self._server = ""
-        self._connected = asyncio.Event()
-
-    def connect(self, session: Session, server: str) -> None:
-        """Use this session, in place of an earlier one, which stays its maker's to close."""
-        self._session, self._server = session, server.rstrip("/")
-        self._connected.set()
-
-    def disconnect(self) -> None:
-        """Let calls wait for the next session: this one is being closed."""
-        self._connected.clear()
+class Cluster(Connection):
+    """Calls to one API server."""
 
     async def list_exchange_rates(self, namespace: str | None) -> AsyncIterator[ExchangeRate]:
         """List all ExchangeRates of a namespace, or of all, in pages."""
-        async for item in self._list(_exchange_rates_path(namespace), {}):
+        async for item in self.items(_exchange_rates_path(namespace), {}):
             yield ExchangeRate.from_body(item)
 
     async def list_config_maps(self, namespace: str | None) -> AsyncIterator[ConfigMap]:
         """List the labelled ConfigMaps of a namespace, or of all, in pages."""
         selector = {"labelSelector": f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"}
-        async for item in self._list(_config_maps_path(namespace), selector):
+        async for item in self.items(_config_maps_path(namespace), selector):
             yield ConfigMap.from_body(item)
 
     async def read_exchange_rate(self, key: ObjectKey) -> ExchangeRate | None:
         """Read one ExchangeRate, or None where there is none."""
         try:
             return ExchangeRate.from_body(
-                await self._request("GET", f"{_exchange_rates_path(key.namespace)}/{key.name}")
+                await self.request("GET", f"{_exchange_rates_path(key.namespace)}/{key.name}")
             )
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
@@ -66,7 +46,7 @@ class Cluster:
     async def read_config_map(self, key: ObjectKey) -> ConfigMap | None:
         """Read one ConfigMap, or None where there is none."""
         try:
-            return ConfigMap.from_body(await self._request("GET", f"{_config_maps_path(key.namespace)}/{key.name}"))
+            return ConfigMap.from_body(await self.request("GET", f"{_config_maps_path(key.namespace)}/{key.name}"))
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
@@ -75,12 +55,12 @@ class Cluster:
     async def create_config_map(self, body: Mapping[str, Any]) -> ConfigMap:
         """Create a ConfigMap; 409 where the name is taken."""
         path = _config_maps_path(body["metadata"]["namespace"])
-        return ConfigMap.from_body(await self._request("POST", path, body, params=_WRITTEN_BY))
+        return ConfigMap.from_body(await self.request("POST", path, body, params=_WRITTEN_BY))
 
     async def patch_config_map(self, key: ObjectKey, patch: Mapping[str, Any]) -> ConfigMap:
         """Merge a patch into a ConfigMap; 409 or 422 where it is not the one that the patch names, 404 for none."""
         path = f"{_config_maps_path(key.namespace)}/{key.name}"
-        answer = await self._request("PATCH", path, patch, params=_WRITTEN_BY, headers=_MERGE_PATCH)
+        answer = await self.request("PATCH", path, patch, params=_WRITTEN_BY, headers=_MERGE_PATCH)
         return ConfigMap.from_body(answer)
 
     async def delete_config_map(self, seen: ConfigMap) -> None:
@@ -88,7 +68,7 @@ class Cluster:
         path = f"{_config_maps_path(seen.key.namespace)}/{seen.key.name}"
         guard = {"uid": seen.uid, "resourceVersion": str(seen.resource_version)}
         try:
-            await self._request("DELETE", path, {"preconditions": guard})
+            await self.request("DELETE", path, {"preconditions": guard})
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -98,7 +78,7 @@ class Cluster:
         path = f"{_exchange_rates_path(owner.key.namespace)}/{owner.key.name}/status"
         guard = {"uid": owner.uid, "resourceVersion": str(owner.resource_version)}
         body = {"metadata": guard, "status": patch}
-        answer = await self._request("PATCH", path, body, params=_WRITTEN_BY, headers=_MERGE_PATCH)
+        answer = await self.request("PATCH", path, body, params=_WRITTEN_BY, headers=_MERGE_PATCH)
         return ExchangeRate.from_body(answer)
 
     async def create_event(
@@ -122,7 +102,7 @@ class Cluster:
 
         `kubectl describe` asks for the events of its uid.
         """
-        found = await self._request(
+        found = await self.request(
             "GET", f"/apis/apps/v1/namespaces/{deployment.namespace}/deployments/{deployment.name}"
         )
         involved = {
@@ -155,12 +135,12 @@ class Cluster:
             "lastTimestamp": time,
             "count": 1,
         }
-        await self._request("POST", f"/api/v1/namespaces/{involved['namespace']}/events", body)
+        await self.request("POST", f"/api/v1/namespaces/{involved['namespace']}/events", body)
 
     async def read_crd(self, name: str) -> dict[str, Any] | None:
         """Read a CustomResourceDefinition, or None where there is none."""
         try:
-            return await self._request("GET", f"{_CRDS}/{name}")
+            return await self.request("GET", f"{_CRDS}/{name}")
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
@@ -168,74 +148,21 @@ class Cluster:
 
     async def create_crd(self, body: Mapping[str, Any]) -> None:
         """Create a CustomResourceDefinition; 409 where there is one."""
-        await self._request("POST", _CRDS, body, params=_WRITTEN_BY)
+        await self.request("POST", _CRDS, body, params=_WRITTEN_BY)
 
     async def patch_crd(self, name: str, patch: Mapping[str, Any]) -> None:
         """Merge a patch into a CustomResourceDefinition."""
-        await self._request("PATCH", f"{_CRDS}/{name}", patch, params=_WRITTEN_BY, headers=_MERGE_PATCH)
+        await self.request("PATCH", f"{_CRDS}/{name}", patch, params=_WRITTEN_BY, headers=_MERGE_PATCH)
 
     async def serves_exchange_rates(self, namespace: str | None) -> bool:
         """Tell whether the API server knows the kind, by a list of at most one object."""
         try:
-            await self._request("GET", _exchange_rates_path(namespace), params={"limit": "1"})
+            await self.request("GET", _exchange_rates_path(namespace), params={"limit": "1"})
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return False
             raise
         return True
-
-    async def _list(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
-        token = ""
-        while True:
-            page = {**params, "limit": str(PAGE_SIZE), **({"continue": token} if token else {})}
-            answer = await self._request("GET", path, params=page)
-            for item in answer["items"]:
-                yield item
-            token = answer["metadata"].get("continue", "")
-            if not token:
-                return
-
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        await self._connected.wait()
-        if self._session is None or self._session.client.closed:
-            raise ApiUnreachable("the session is being renewed")
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        sent = {"Content-Type": "application/json", **(headers or {})}
-        try:
-            async with self._session.client.request(
-                method,
-                self._server + path,
-                data=data,
-                params=params,
-                headers=sent,
-                timeout=_TIMEOUT,
-                middlewares=self._session.middlewares,
-            ) as response:
-                text = await response.read()
-                status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ApiUnreachable(f"no answer from the API server: {error or type(error).__name__}") from error
-        return _decoded(status, text)
-
-
-def _decoded(status: int, text: bytes) -> dict[str, Any]:
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        answer = {"message": text[:200].decode(errors="replace").strip()}
-        if status < HTTPStatus.BAD_REQUEST:
-            status = HTTPStatus.BAD_GATEWAY  # who answers so well, but not in JSON, is no API server
-    if not isinstance(answer, dict) or status >= HTTPStatus.BAD_REQUEST:
-        raise ApiError(status, answer if isinstance(answer, dict) else {})
-    return answer
 
 
 def _exchange_rates_path(namespace: str | None) -> str:

@@ -125,7 +125,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.posting.enabled = False
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 25  # read whole, and each may have megabytes: whoever writes it decides
     settings.watching.label_selectors["configmaps"] = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
     settings.persistence.diffbase_storage = NoDiffBase()
     # A task for each object that showed something lately: at a start with many objects they were most of the memory.

@@ -410,3 +410,24 @@ def test_a_name_that_many_want_is_fought_over_by_nobody(
     namespace.wait()
     asked = [entry for entry in log.requests() if "wanted" in entry["requestURI"]]
     assert len(asked) < 120, "each asks again only after its own pause"
+
+
+def test_the_largest_objects_do_not_take_its_memory(
+    start_operator: StartOperator, namespace: Namespace, tenant: Tenant
+) -> None:
+    """They are listed at a start, in pages that have room; the Pod has 384 MiB."""
+    ours = {MANAGED_BY_LABEL: FIELD_MANAGER}
+    large = {"data": {"large": "x" * 1_000_000}}
+    tenant.create_all({**tenant.config_map(f"large-{number}", labels=ours), **large} for number in range(100))
+    noted = {"annotations": {"example.com/note": "x" * 250_000}}
+    tenant.create_all([tenant.rate(f"noted-{number}", metadata=noted) for number in range(60)])
+    namespace.rate()
+    operator = start_operator(**CALM)
+    namespace.wait()
+    for number in range(60):
+        tenant.namespace.wait(f"noted-{number}")
+    status = Path(f"/proc/{operator.process.pid}/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) < 250 * 1024, peak
+    for number in range(100):
+        tenant.client.delete(Reference("v1", "ConfigMap", tenant.namespace.name, f"large-{number}"))

@@ -1,0 +1,125 @@
+"""Requests to the API server on an aiohttp session that is given, and lists in pages.
+
+Errors of the API server become `ApiError`, of the way there `ApiUnreachable`. Nothing is retried here.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+
+from exchangerates.errors import ApiError, ApiUnreachable
+from exchangerates.session import Session
+
+PAGE_SIZE: Final = 500
+MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
+"""Of a page of a list, four times what is usual; what anybody may write can be a thousand times as large."""
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
+
+
+class Connection:
+    """A way to one API server. `connect` gives it a session, also anew; until then every request waits."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._server = ""
+        self._connected = asyncio.Event()
+
+    def connect(self, session: Session, server: str) -> None:
+        """Use this session, in place of an earlier one, which stays its maker's to close."""
+        self._session, self._server = session, server.rstrip("/")
+        self._connected.set()
+
+    def disconnect(self) -> None:
+        """Let calls wait for the next session: this one is being closed."""
+        self._connected.clear()
+
+    async def items(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
+        """Give what a list has, page by page: of large objects there are fewer on each."""
+        token, size = "", PAGE_SIZE
+        while True:
+            page = {**params, "limit": str(size), **({"continue": token} if token else {})}
+            try:
+                answer = await self.request("GET", path, params=page, most=MAX_PAGE_BYTES if size > 1 else None)
+            except TooLarge:
+                size = max(size // 8, 1)
+                continue
+            for item in answer["items"]:
+                yield item
+            token = answer["metadata"].get("continue", "")
+            if not token:
+                return
+            size = min(2 * size, PAGE_SIZE)
+
+    async def request(  # noqa: PLR0913 - a request has these parts
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        most: int | None = None,
+    ) -> dict[str, Any]:
+        """Make one request, and give the answer's JSON.
+
+        Args:
+            method: Such as GET.
+            path: On the server.
+            body: Sent as JSON.
+            params: The query.
+            headers: Beside those of the session.
+            most: How many bytes the answer may have, or None.
+
+        Raises:
+            ApiError: The API server answered with an error, or did not answer.
+            TooLarge: The answer has more bytes than it may.
+        """
+        await self._connected.wait()
+        if self._session is None or self._session.client.closed:
+            raise ApiUnreachable("the session is being renewed")
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        try:
+            async with self._session.client.request(
+                method,
+                self._server + path,
+                data=data,
+                params=params,
+                headers=sent,
+                timeout=_TIMEOUT,
+                middlewares=self._session.middlewares,
+            ) as response:
+                text = await (response.read() if most is None else _read(response, most))
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiUnreachable(f"no answer from the API server: {error or type(error).__name__}") from error
+        return _decoded(status, text)
+
+
+class TooLarge(Exception):
+    """An answer has more bytes than it may."""
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    text = bytearray()
+    async for part in response.content.iter_any():
+        text += part
+        if len(text) > most:
+            raise TooLarge
+    return bytes(text)
+
+
+def _decoded(status: int, text: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = {"message": text[:200].decode(errors="replace").strip()}
+        if status < HTTPStatus.BAD_REQUEST:
+            status = HTTPStatus.BAD_GATEWAY  # who answers so well, but not in JSON, is no API server
+    if not isinstance(answer, dict) or status >= HTTPStatus.BAD_REQUEST:
+        raise ApiError(status, answer if isinstance(answer, dict) else {})
+    return answer
