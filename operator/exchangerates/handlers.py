@@ -7,7 +7,8 @@ Only `on.event` is used: timers, daemons and `on.delete` would add a finalizer, 
 import asyncio
 import itertools
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import kopf
 
@@ -57,6 +58,11 @@ def register_session(
         work: The controller's work, which ends with Kopf.
         watching: Told the path of every watch that is opened.
     """
+    finalizer = kopf_settings().persistence.finalizer
+
+    def shown(kind: str, event_type: str | None, body: Mapping[str, Any]) -> bool:
+        # Where another operator on Kopf was here before, its finalizer is Kopf's to take off.
+        return informer.is_news(kind, event_type, body) or finalizer in body["metadata"].get("finalizers", ())
 
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: object) -> None:
@@ -70,7 +76,7 @@ def register_session(
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
         try:
-            return await log_in(cluster, watching, informer.is_news)
+            return await log_in(cluster, watching, shown)
         except CredentialsError as error:
             raise kopf.TemporaryError(str(error), delay=LOGIN_AGAIN_S) from error
 

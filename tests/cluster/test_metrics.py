@@ -1,5 +1,6 @@
 """What an on-call person sees, through the eyes of a real Prometheus."""
 
+import itertools
 import math
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from tests.pictures.panels import LABELS, panels
 from tests.prometheus import INSTALL, MISSING, Prometheus, prometheus
 
 from exchangerates.api import PLURAL, REFRESH_ANNOTATION
-from localcluster.client import Client
+from localcluster.client import Client, Reference
+from localcluster.processes import wait_until
 from localcluster.rateserver import Fault, RateServer
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=INSTALL)
@@ -31,6 +33,9 @@ def scraping(operator: Operator, tmp_path: Path) -> Iterator[Prometheus]:
     with prometheus(tmp_path, {"job_name": LABELS["job"], "static_configs": targets}) as running:
         eventually(lambda: set(running.values("up").values()) == {1.0}, "the operator is scraped")
         yield running
+
+
+WISHES = itertools.count()
 
 
 def test_the_metrics_are_clean_and_documented(operator: Operator) -> None:
@@ -70,9 +75,18 @@ def test_prometheus_sees_objects_fetches_and_failures(
         lambda: "ready=false,reason=CurrencyNotSupported" not in query("exchangerates_objects"), "its series is gone"
     )
     rates.fail("frankfurter", Fault.HTTP_500)
-    client.patch(good, {"metadata": {"annotations": {REFRESH_ANNOTATION: "now"}}})
     failures = "outcome=failure,provider=frankfurter"
-    eventually(lambda: query("exchangerates_provider_fetches_total").get(failures, 0) >= 1.0, "a failure is counted")
+
+    def failed() -> bool:
+        wish(client, good)
+        return query("exchangerates_provider_fetches_total").get(failures, 0) >= 1.0
+
+    assert wait_until(failed, 90.0, poll_s=1.0), "a failure is counted"
+
+
+def wish(client: Client, rate: Reference) -> None:
+    """Wish for a newer quote; a rate provider is asked when its least interval is over."""
+    client.patch(rate, {"metadata": {"annotations": {REFRESH_ANNOTATION: str(next(WISHES))}}})
 
 
 def test_every_panel_of_the_dashboard_answers(
@@ -94,9 +108,13 @@ def test_every_panel_of_the_dashboard_answers(
 
     rates.fail("frankfurter", Fault.HTTP_500)
     namespace.rate("unknown", currency="XXX")
-    client.patch(good, {"metadata": {"annotations": {REFRESH_ANNOTATION: "now"}}})
+
+    def failed() -> bool:
+        wish(client, good)
+        return shown("Calls to rate providers, per day").get("frankfurter failure", 0.0) > 0.0
+
     eventually(lambda: shown("ExchangeRates that are not ready") == {"": 1.0}, "one is not ready")
-    eventually(lambda: shown("Calls to rate providers, per day").get("frankfurter failure", 0.0) > 0.0, "it failed")
+    assert wait_until(failed, 90.0, poll_s=1.0), "it failed"
     eventually(lambda: shown("Passes, per second").get("Published", 0.0) > 0.0, "passes are counted")
     ages = shown("Age of the newest quoted day")
     assert ages.keys() == {"frankfurter", "ecb"}

@@ -43,9 +43,7 @@ def test_a_spike_is_held_until_it_is_approved_and_small_moves_are_not_published(
     held = namespace.get("wary")["status"]["held"]
     assert (held["approval"], held["rates"][0]["rate"]) == ("11.175", "11.175")
     annotate(client, namespace, "wary", APPROVE_ANNOTATION, "11.17")
-    asked = str(dt.datetime.now(dt.UTC))
-    annotate(client, namespace, "wary", REFRESH_ANNOTATION, asked)
-    eventually(lambda: namespace.get("wary")["status"]["lastRefresh"]["request"] == asked, "it has looked")
+    eventually(lambda: "approve=11.17 approves nothing" in _message(namespace, "wary"), "it has looked")
     assert (namespace.ready("wary")[1], namespace.data("wary")["rate"]) == ("SpikeHeld", "1.1175")
     annotate(client, namespace, "wary", APPROVE_ANNOTATION, "11.175")
     namespace.wait("wary")
@@ -57,6 +55,12 @@ def _asked(client: Client, namespace: Namespace, name: str) -> str:
     """Ask for a refresh and give the reason of Ready."""
     annotate(client, namespace, name, REFRESH_ANNOTATION, str(dt.datetime.now(dt.UTC)))
     return namespace.ready(name)[1]
+
+
+def _message(namespace: Namespace, name: str) -> str:
+    """Give the message of Ready."""
+    conditions = namespace.get(name)["status"]["conditions"]
+    return next(str(found["message"]) for found in conditions if found["type"] == "Ready")
 
 
 @pytest.mark.parametrize(

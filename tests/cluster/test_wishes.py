@@ -86,7 +86,8 @@ def test_a_long_request_is_acknowledged_by_its_beginning(
     namespace.rate()
     namespace.wait()
     ask(client, namespace, "x" * 100)
-    eventually(lambda: answered(namespace) == "x" * 64, "it is acknowledged")
+    eventually(lambda: answered(namespace).startswith("x" * 40), "it is acknowledged")
+    assert len(answered(namespace)) == 64
 
 
 def test_a_suspended_object_is_left_as_it_is(

@@ -14,6 +14,8 @@ Forward = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Meddling = Callable[[web.Request, Forward], Awaitable[web.StreamResponse]]
 """What happens to one request: it may answer by itself, or forward it, late or never or for an answer that is lost."""
 
+GOODBYE_S: Final = 0.25
+"""For the end of connections with TLS, which takes turns of the loop after the session is closed."""
 _ENDS_HERE: Final = frozenset({"connection", "host", "transfer-encoding", "content-length", "keep-alive"})
 
 
@@ -92,6 +94,7 @@ class Gate:
         await self._abort()
         await self._runner.cleanup()
         await self._session.close()
+        await asyncio.sleep(GOODBYE_S)
 
     async def _abort(self) -> None:
         ended = dict(self._open)

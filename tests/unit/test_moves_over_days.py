@@ -166,7 +166,7 @@ def test_a_set_is_published_in_one_write_and_never_by_half(monkeypatch: pytest.M
         data = dict(world.cluster.data("set"))
         assert (data["GBP"], data["USD"], data["provider"]) == ("0.8", "1.1172", "ecb")
         assert (world.cluster.writes["create"], world.cluster.writes["patch"]) == (1, 0)
-        second.date, second.rates = MONDAY, {"USD": "1.2"}
+        second.date, second.rates = FRIDAY + dt.timedelta(days=1), {"USD": "1.2"}
         await asyncio.sleep(2 * HOUR_S)
         assert world.cluster.ready("set") == "CurrencyNotSupported"
         assert world.cluster.data("set") == data
