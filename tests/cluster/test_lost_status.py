@@ -4,20 +4,21 @@ import datetime as dt
 import json
 import os
 import signal
+from itertools import count
 from pathlib import Path
 
 from tests.cluster.conftest import Namespace, StartOperator, eventually
 from tests.cluster.proxy import Proxy
 
+from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
 from exchangerates.rates import TIME
 from localcluster.client import Client, Reference
 from localcluster.control_plane import ControlPlane
+from localcluster.processes import wait_until
 from localcluster.rateserver import Fault, RateServer
 
 BEFORE, AFTER = dt.date(2026, 10, 29), dt.date(2026, 10, 30)
 SPECS: dict[str, dict[str, object]] = {"one": {}, "set": {"currency": None, "currencies": ["USD", "GBP"]}, "forged": {}}
-LOOKED_WITHIN_S = 120.0
-"""The refresh interval, and a look."""
 
 
 def test_what_was_published_and_not_told_is_told_by_the_next_process(
@@ -32,18 +33,23 @@ def test_what_was_published_and_not_told_is_told_by_the_next_process(
     rates.replay(BEFORE)
     with Proxy(control_plane.server) as proxy:
         kubeconfig = proxy.kubeconfig(tmp_path / "operator.kubeconfig", tmp_path / "proxied.kubeconfig")
-        operator = start_operator(KUBECONFIG=str(kubeconfig))
+        often = "frankfurter=1s,ecb=1s"
+        operator = start_operator(KUBECONFIG=str(kubeconfig), EXCHANGERATES_MIN_FETCH_INTERVALS=often)
         for name, spec in SPECS.items():
-            namespace.rate(name, refreshInterval="1m", **spec)
+            namespace.rate(name, **spec)
             namespace.wait(name)
-        namespace.change("forged", refreshInterval="24h")
-        namespace.wait("forged")
         forged = namespace.data("forged")
         proxy.lose_requests("/status?")
         rates.replay(AFTER)
-        eventually(
-            lambda: date_of(namespace, "one") == date_of(namespace, "set") == AFTER, "new rates", LOOKED_WITHIN_S
-        )
+        wishes = count()
+
+        def have_new_rates() -> bool:
+            for name in ("one", "set"):
+                wish = {"metadata": {"annotations": {REFRESH_ANNOTATION: str(next(wishes))}}}
+                client.patch(Reference(API_VERSION, KIND, namespace.name, name), wish)
+            return date_of(namespace, "one") == date_of(namespace, "set") == AFTER
+
+        assert wait_until(have_new_rates, 120.0, poll_s=1.0)
         assert operator.process.pid is not None
         os.kill(operator.process.pid, signal.SIGKILL)
         operator.stop()
