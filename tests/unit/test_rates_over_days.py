@@ -104,6 +104,7 @@ def test_a_rate_of_a_former_spec_is_told_while_it_is_there(
 def test_a_set_of_a_former_spec_is_told_until_it_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not there any more is not told, also while a provider's mood changes the text."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8")
+    upstream.least_interval_s = 600.0  # eight days of looks take their time
     world = World(monkeypatch, FRIDAY_NIGHT, upstream)
 
     async def story() -> None:
