@@ -54,11 +54,24 @@ def of_document(text: str) -> Mapping[str, Any] | None:
 
 
 def is_later(told: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    """Tell whether something else was published than a status tells, and not before it."""
+    """Tell whether something else was published than a status tells, and not before it.
+
+    The time of its publication says so, or the day of the same pairs' quotes, since a clock may have jumped.
+    """
     there, here = last_publication(told), last_publication(status)
     if there is None or all(status.get(name) == part for name, part in told.items()):
         return False
-    return here is None or there[1] >= here[1]
+    return here is None or there[1] >= here[1] or _has_newer_days(told, status)
+
+
+def _has_newer_days(told: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    try:
+        new, old = ({entry["currency"]: str(entry["date"]) for entry in part["rates"]} for part in (told, status))
+    except (KeyError, TypeError):
+        return False
+    if told["base"] != status.get("base") or new.keys() != old.keys():
+        return False
+    return all(new[currency] >= date for currency, date in old.items()) and new != old
 
 
 def _confirmed(status: Mapping[str, Any], spec: ExchangeRateSpec) -> dt.date | None:
