@@ -1,10 +1,11 @@
-"""How properties are tried (on a slow machine an example takes as long as it takes), and the stand-in."""
+"""How properties are tried (on a slow machine an example takes as long as it takes), the stand-in, and a clock."""
 
 import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from tests.unit.chain import Clock
 
 from localcluster.rateserver import RateServer
 
@@ -25,3 +26,9 @@ def rates(running: RateServer) -> RateServer:
     running.reset()
     running.replay(dt.date(2026, 10, 30))
     return running
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the test's own loop."""
+    return Clock(monkeypatch)
