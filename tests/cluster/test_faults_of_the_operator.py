@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 from aiohttp import web
-from tests.cluster.conftest import eventually
+from tests.cluster.waiting import eventually
 from tests.faults.faults import Churn
 from tests.faults.gate import Forward, Meddling, well
 from tests.faults.market import OVER

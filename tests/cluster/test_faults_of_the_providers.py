@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
 import pytest
-from tests.cluster.conftest import eventually
+from tests.cluster.waiting import eventually
 from tests.faults.scene import PROVIDERS, Scene, scene
 
 from exchangerates_infra.recorder import Recording

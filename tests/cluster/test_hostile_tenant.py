@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import Namespace, StartOperator, eventually
+from tests.cluster.operator_process import StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import (
     API_VERSION,

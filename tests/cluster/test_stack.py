@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.conftest import OPERATOR_NAMESPACE, WITHIN_S, Operator, eventually
+from tests.cluster.operator_process import OPERATOR_NAMESPACE, Operator
 from tests.cluster.planted import KEY
+from tests.cluster.waiting import WITHIN_S, eventually
 
 from exchangerates.api import API_VERSION, CRD_NAME, KIND
 from exchangerates_infra.recorder import Recording, record, stack_file_values

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from tests.cluster import as_pulumi
-from tests.cluster.conftest import Operator, eventually, operator_environment
+from tests.cluster.operator_process import Operator, operator_environment
 from tests.cluster.test_stack import assert_as_before, everything, settled_control_plane
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, CRD_NAME, KIND
 from exchangerates_infra.recorder import Recording, record, stack_file_values

@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from tests.cluster.conftest import ACCOUNT, OPERATOR_NAMESPACE, Operator, eventually, operator_environment
+from tests.cluster.operator_process import ACCOUNT, OPERATOR_NAMESPACE, Operator, operator_environment
+from tests.cluster.waiting import eventually
 from tests.faults.gate import Gate
 from tests.faults.invariant import Invariant
 from tests.faults.market import OVER, Market
