@@ -10,6 +10,7 @@ import pytest
 from tests.cluster import planted
 from tests.cluster.audit import Audit, granted
 from tests.cluster.operator_process import ACCOUNT, OPERATOR_NAMESPACE, Operator, StartOperator, operator_environment
+from tests.cluster.tenant import Tenant, hostile_tenant
 from tests.cluster.user import Namespace
 from tests.cluster.waiting import eventually
 
@@ -179,6 +180,13 @@ def namespace(client: Client, stack: AppliedStack, request: pytest.FixtureReques
     client.request("DELETE", f"/apis/{API_VERSION}/namespaces/{name}/{PLURAL}")
     eventually(lambda: not client.items(API_VERSION, KIND, name), "the test's objects are gone")
     client.delete(reference)
+
+
+@pytest.fixture
+def tenant(namespace: Namespace, client: Client, control_plane: ControlPlane, tmp_path: Path) -> Iterator[Tenant]:
+    """Somebody who means harm to others; `namespace` is the victims'."""
+    with hostile_tenant(namespace, client, control_plane, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,13 +3,7 @@
 import pytest
 from tests.unit.chain import Clock, Upstream, quote, spec, table
 
-from exchangerates.errors import (
-    AccessRefused,
-    FetchedBefore,
-    FetchError,
-    ProviderRefused,
-    ProviderUnavailable,
-)
+from exchangerates.errors import AccessRefused, FetchedBefore, FetchError, ProviderRefused, ProviderUnavailable
 from exchangerates.rate_tables import RateTables
 from exchangerates.source import MAX_PATIENT_PAUSE_S, QUICK_TRIES
 
