@@ -104,7 +104,7 @@ def test_what_a_process_published_before_it_ended_is_known_to_the_next(
             patched.setattr(world.cluster, "patch_status", lost)
             if edit:
                 world.cluster.edit("rate", **edit)
-            await asyncio.sleep(2 * HOUR_S)
+            await asyncio.sleep(1.1 * HOUR_S)  # the next refresh, and some tries
             await world.stop()
         data = world.cluster.data("rate")
         assert data["date"] == NEXT.isoformat()
