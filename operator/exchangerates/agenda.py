@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exchangerates.api import Reason
-from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.observed import Observed
 from exchangerates.schedule import Schedule, backoff_s
 
 MAX_BACKOFF_S: Final = 300.0

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from exchangerates.api import Reason
 from exchangerates.errors import ApiError
-from exchangerates.observed import ObjectKey
+from exchangerates.objects import ObjectKey
 from exchangerates.rates import TIME
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from exchangerates.api import API_VERSION as EXCHANGE_RATE_API_VERSION
 from exchangerates.api import FIELD_MANAGER, GROUP, KIND, MANAGED_BY_LABEL, PLURAL, VERSION, Reason
 from exchangerates.connection import Connection
 from exchangerates.errors import ApiError
-from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 _WRITTEN_BY: Final = {"fieldManager": FIELD_MANAGER}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from exchangerates.api import API_VERSION, KIND, Key
-from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate
+from exchangerates.objects import OWN_LABELS, ConfigMap, ExchangeRate
 from exchangerates.publication import Publication
 from exchangerates.rates import Quote, parse_date
 from exchangerates.spec import ExchangeRateSpec

@@ -13,7 +13,8 @@ from exchangerates.api import Reason
 from exchangerates.errors import ApiError, FetchUnderWay
 from exchangerates.informer import Informer, Lister
 from exchangerates.metrics import Metrics
-from exchangerates.observed import ExchangeRate, ObjectKey, Observed
+from exchangerates.objects import ExchangeRate, ObjectKey
+from exchangerates.observed import Observed
 from exchangerates.reconcile import GONE, Outcome
 
 WORKERS: Final = 20

@@ -16,7 +16,7 @@ from exchangerates.agenda import Agenda
 from exchangerates.api import KIND
 from exchangerates.errors import ApiError
 from exchangerates.hearing import Hearing
-from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 LIST_AGAIN_S: Final = 30.0
 """The pause after a list that failed, and after one that found what the watches have missed."""

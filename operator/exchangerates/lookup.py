@@ -12,7 +12,7 @@ from exchangerates import configmap, memory, status
 from exchangerates.api import Condition, Reason
 from exchangerates.day_tables import CARRIED_S
 from exchangerates.errors import FetchedBefore, InvalidSpec, ReconcileError, Suspended
-from exchangerates.observed import ExchangeRate
+from exchangerates.objects import ExchangeRate
 from exchangerates.publication import Held, Publication, approved, decide, second_word
 from exchangerates.rate_tables import Fetched
 from exchangerates.rates import TIME, Quote

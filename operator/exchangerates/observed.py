@@ -1,181 +1,21 @@
-"""What the watches and lists have shown of the cluster, slimmed to what a reconcile needs.
+"""What the watches and lists have shown of the cluster, and what the operator itself has written and remembers.
 
-Raw bodies go in; frozen values come out. Two sources feed it, and neither is in order with the other: only the newer
-resource version counts (they are comparable numbers: Kubernetes promises it since 1.35, etcd has always made it so).
+Two sources feed it, and neither is in order with the other: only the newer resource version counts (they are comparable
+numbers: Kubernetes promises it since 1.35, etcd has always made it so).
 """
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from exchangerates import bounded
-from exchangerates.api import APPROVE_ANNOTATION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL, REFRESH_ANNOTATION, Key
-from exchangerates.bodies import set_by_us, shared, shortened, slim
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 MAX_GONE: Final = 4096
 """Of how many ConfigMaps that are gone it is kept when they went: an answer that is still to come is soon there."""
 
-OWN_LABELS: Final[Mapping[str, str]] = {MANAGED_BY_LABEL: FIELD_MANAGER}
-_NO_ITEMS: Final[Mapping[str, str]] = {}
-_NO_KEYS: Final[frozenset[str]] = frozenset()
-_OWN_KEYS: Final = frozenset(OWN_LABELS)
 _TIMES: Final = frozenset({"lastTransitionTime", "time"})
 """The times in a status that are not published; `publishedAt` is."""
-
-
-class ObjectKey(NamedTuple):
-    """Where an object lives."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeRate:
-    """An observed ExchangeRate.
-
-    Attributes:
-        spec: As stored, not validated.
-        status: As stored, not validated; anybody may have written it.
-        written: The status that the operator itself wrote last, or saw first, with what it has published since; None
-            where `status` says the same.
-        tried: What a write whose answer is not known may have published, as a status tells it, or None.
-        deleting: Whether it has a deletion timestamp.
-        refresh_request: The value of its refresh annotation, `shortened`, or None.
-        approval: The value of its approve annotation, cut where it is longer than any that is asked for, or None.
-        too_large: Whether its spec is larger than is kept; then `spec` is empty.
-    """
-
-    key: ObjectKey
-    uid: str
-    resource_version: int
-    generation: int
-    deleting: bool
-    spec: Mapping[str, Any]
-    status: Mapping[str, Any]
-    refresh_request: str | None = None
-    approval: str | None = None
-    written: Mapping[str, Any] | None = None
-    tried: Mapping[str, Any] | None = None
-    too_large: bool = False
-
-    @property
-    def remembered(self) -> Mapping[str, Any]:
-        """The status that the operator takes for its memory: what it wrote last, or found when it first looked."""
-        return self.status if self.written is None else self.written
-
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> "ExchangeRate":
-        """Slim a body as the API server returns it."""
-        meta = body["metadata"]
-        spec, status = body.get("spec"), body.get("status")
-        too_large = isinstance(spec, Mapping) and bounded.is_large(spec)
-        annotations = meta.get("annotations") or {}
-        request, approval = annotations.get(REFRESH_ANNOTATION), annotations.get(APPROVE_ANNOTATION)
-        return cls(
-            key=_key(meta),
-            uid=sys.intern(meta["uid"]),
-            resource_version=int(meta["resourceVersion"]),
-            generation=meta.get("generation", 0),
-            deleting="deletionTimestamp" in meta,
-            spec=slim(spec) if isinstance(spec, Mapping) and not too_large else {},
-            status=slim(status) if isinstance(status, Mapping) else {},
-            refresh_request=None if request is None else shortened(str(request)),
-            approval=None if approval is None else bounded.cut(str(approval).strip()),
-            too_large=too_large,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigMap:
-    """An observed ConfigMap.
-
-    Attributes:
-        owner_uid: The uid of its controller, or None.
-        owner_name: The name of its controller where that is an ExchangeRate, or None.
-        labels: Its labels.
-        annotations: Its annotations.
-        own_labels: The keys of the labels that the operator alone has set, by the API server's bookkeeping.
-        own_annotations: The same of annotations.
-        own_quote: Whether the operator alone has set its quote.
-        binary_keys: The keys of its `binaryData`.
-        too_large: Whether its data is larger than any of ours, and not all of it is kept.
-    """
-
-    key: ObjectKey
-    uid: str
-    resource_version: int
-    owner_uid: str | None
-    owner_name: str | None
-    labels: Mapping[str, str]
-    immutable: bool
-    data: Mapping[str, str]
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    own_labels: frozenset[str] = _NO_KEYS
-    own_annotations: frozenset[str] = _NO_KEYS
-    own_quote: bool = False
-    binary_keys: frozenset[str] = _NO_KEYS
-    too_large: bool = False
-
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> "ConfigMap":
-        """Slim a body as the API server returns it."""
-        meta = body["metadata"]
-        references: list[Mapping[str, Any]] = meta.get("ownerReferences") or []
-        owner = next((ref for ref in references if ref.get("controller")), {})
-        seen = cls(
-            key=_key(meta),
-            uid=meta["uid"],
-            resource_version=int(meta["resourceVersion"]),
-            owner_uid=slim(owner.get("uid")),
-            owner_name=slim(owner.get("name")) if owner.get("kind") == KIND else None,
-            labels=_NO_ITEMS,
-            immutable=bool(body.get("immutable")),
-            data=_NO_ITEMS,
-        )
-        return seen if seen.owner_name is None else replace(seen, **_content(body))  # a stranger's is never touched
-
-
-def _content(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what is compared of a ConfigMap with what it should be."""
-    meta, data, binary = body["metadata"], body.get("data") or _NO_ITEMS, body.get("binaryData") or _NO_ITEMS
-    labels, annotations = (bounded.strings(meta.get(part) or _NO_ITEMS) for part in ("labels", "annotations"))
-    own_labels, own_annotations = (set_by_us(meta, "f:metadata", part) for part in ("f:labels", "f:annotations"))
-    too_large = bounded.overflows(data, binary)
-    return {
-        "labels": shared(labels, OWN_LABELS),
-        "annotations": annotations,
-        "own_labels": shared(own_labels & labels.keys(), _OWN_KEYS),
-        "own_annotations": shared(own_annotations & annotations.keys(), _NO_KEYS),
-        "own_quote": Key.QUOTE in set_by_us(meta, "f:data"),
-        "data": bounded.strings(data) if too_large else slim(data),
-        "binary_keys": _NO_KEYS if too_large else shared(frozenset(binary), _NO_KEYS),
-        "too_large": too_large,
-    }
-
-
-def _key(meta: Mapping[str, Any]) -> ObjectKey:
-    return ObjectKey(sys.intern(meta["namespace"]), sys.intern(meta["name"]))
-
-
-def _with_memory(seen: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
-    """Give an object with what is remembered of its status, where that says something else than what is stored.
-
-    Times are no other word: two operators that agree would take turns in putting theirs for ever.
-    """
-    same = seen.status == status or _without_times(seen.status) == _without_times(status)
-    return replace(seen, written=None if same else status)
-
-
-def _without_times(part: Any) -> Any:  # noqa: ANN401 - any part of a status
-    if isinstance(part, Mapping):
-        return {name: _without_times(value) for name, value in part.items() if name not in _TIMES}
-    return [_without_times(value) for value in part] if isinstance(part, list) else part
 
 
 @dataclass(slots=True)
@@ -263,3 +103,18 @@ class Observed:
         for key in tuple(self._owned.get(owner.uid, ())):
             if key.namespace == owner.key.namespace:
                 yield self.config_maps[key]
+
+
+def _with_memory(seen: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
+    """Give an object with what is remembered of its status, where that says something else than what is stored.
+
+    Times are no other word: two operators that agree would take turns in putting theirs for ever.
+    """
+    same = seen.status == status or _without_times(seen.status) == _without_times(status)
+    return replace(seen, written=None if same else status)
+
+
+def _without_times(part: Any) -> Any:  # noqa: ANN401 - any part of a status
+    if isinstance(part, Mapping):
+        return {name: _without_times(value) for name, value in part.items() if name not in _TIMES}
+    return [_without_times(value) for value in part] if isinstance(part, list) else part

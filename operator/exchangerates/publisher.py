@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol
 
 from exchangerates import configmap
 from exchangerates.errors import ApiError, OwnerGone, TargetConflict, TargetRefused
-from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey, Observed
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.observed import Observed
 from exchangerates.target import Target
 
 NAMESPACE_TERMINATING: Final = "NamespaceTerminating"

@@ -7,11 +7,11 @@ import datetime as dt
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from exchangerates import configmap, lookup, memory, publisher, status
-from exchangerates.api import Condition, Key, Reason
+from exchangerates import configmap, held, lookup, memory, publisher, status
+from exchangerates.api import Condition, Reason
 from exchangerates.bounded import MAX_SPEC_CHARS
 from exchangerates.errors import (
     ApiError,
@@ -24,12 +24,12 @@ from exchangerates.errors import (
     TargetRefused,
 )
 from exchangerates.lookup import Lookup
-from exchangerates.observed import ExchangeRate, ObjectKey, Observed
+from exchangerates.objects import ExchangeRate
+from exchangerates.observed import Observed
 from exchangerates.publication import Publication, age_of_day_s
 from exchangerates.publisher import ANOTHER_OBJECT, Publisher
 from exchangerates.rates import TIME
 from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
-from exchangerates.target import Target
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Reconciler:
         where nobody else has set it. And it has called the rate providers when something was published, at the least.
         """
         known = tuple(owners)
-        published = {owner.uid: self._published_later(owner) for owner in known}
+        published = {owner.uid: held.untold(self._observed, owner) for owner in known}
         for owner in known:
             self._observed.note_tried(owner, published[owner.uid])
         told = (published[owner.uid] or owner.remembered for owner in known)
@@ -109,7 +109,8 @@ class Reconciler:
         try:
             try:
                 spec = self._spec_of(owner)
-                found = Lookup(self._rates, owner, spec, self._written(owner, spec.target), now).find(refresh=refresh)
+                written = held.data(self._observed, owner, spec.target.name)
+                found = Lookup(self._rates, owner, spec, written, now).find(refresh=refresh)
                 owner = await self._publish(owner, spec, found.published, now)
                 await self._publisher.drop_former(owner, spec.target)
             except ReconcileError as error:
@@ -149,13 +150,6 @@ class Reconciler:
             raise
         return self._observed.note_published(owner, status.retold(owner.remembered, told))
 
-    def _published_later(self, owner: ExchangeRate) -> Mapping[str, Any] | None:
-        """Give what the object's own ConfigMaps hold of the operator's, where the status does not tell it yet."""
-        held = (found.data.get(Key.QUOTE, "") for found in self._observed.owned_by(owner) if found.own_quote)
-        told = filter(None, map(memory.of_document, held))
-        later = (found for found in told if memory.is_later(found, owner.remembered))
-        return max(later, key=lambda found: max(entry["publishedAt"] for entry in found["rates"]), default=None)
-
     async def _fail(
         self,
         owner: ExchangeRate,
@@ -172,7 +166,8 @@ class Reconciler:
                 await self._withdraw(owner, spec)
             if until_stale_s >= 0 and again_s is not None:
                 again_s = min(again_s, until_stale_s + 1)
-        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh, holds=self._holds(owner))
+        holds = held.told(self._observed, owner)
+        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh, holds=holds)
         await self._report(owner, desired, now)
         return Outcome(error.reason, again_s)
 
@@ -181,13 +176,13 @@ class Reconciler:
         known = memory.published(owner.remembered, spec)
         if known is not None:
             return spec.max_age_s - known.age_s(now)
-        date = configmap.written_date(self._written(owner, self._where(owner, spec)))
+        date = configmap.written_date(held.data(self._observed, owner, held.target(self._observed, owner, spec).name))
         return math.inf if date is None else spec.max_age_s - age_of_day_s(date, now)
 
     async def _withdraw(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> None:
         """Take a rate that is too old out of the object's ConfigMap."""
-        target = self._where(owner, spec)
-        data = self._written(owner, target)
+        target = held.target(self._observed, owner, spec)
+        data = held.data(self._observed, owner, target.name)
         left = configmap.withdrawn(data, target)
         if configmap.written_date(data) is None or data == left:
             return
@@ -200,25 +195,6 @@ class Reconciler:
                 owner.key,
                 refused,
             )
-
-    def _holds(self, owner: ExchangeRate) -> str:
-        """Say what the object's ConfigMap holds, by the name that it was published under; empty for no rate."""
-        name = str(owner.remembered.get("configMapName"))
-        held = self._observed.config_maps.get(ObjectKey(owner.key.namespace, name))
-        rate = configmap.written_rate(held.data) if held is not None and held.owner_uid == owner.uid else ""
-        return f"ConfigMap {name} holds {rate}" if rate else ""
-
-    def _where(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> Target:
-        """Give the target of the ConfigMap that the object has, which may still be of its former name."""
-        former = owner.remembered.get("configMapName")
-        if self._written(owner, spec.target) or not isinstance(former, str):
-            return spec.target
-        return replace(spec.target, name=former)
-
-    def _written(self, owner: ExchangeRate, target: Target) -> Mapping[str, str]:
-        """Give the data of the object's own ConfigMap, empty where there is none."""
-        held = self._observed.config_maps.get(ObjectKey(owner.key.namespace, target.name))
-        return held.data if held is not None and held.owner_uid == owner.uid else {}
 
     async def _report(self, owner: ExchangeRate, desired: Mapping[str, Any], now: dt.datetime) -> Reason:
         """Write the status where it differs, and an event where Ready has turned; give Ready's reason."""

@@ -10,7 +10,7 @@ from typing import Final
 from exchangerates.addresses import leads_somewhere
 from exchangerates.api import API_KEYS, PROVIDERS, Env
 from exchangerates.errors import InvalidSpec, SettingsError
-from exchangerates.observed import ObjectKey
+from exchangerates.objects import ObjectKey
 from exchangerates.spec import MIN_FETCH_INTERVAL_S, Defaults, ExchangeRateSpec, parse_duration, parse_spec
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")

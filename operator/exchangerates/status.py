@@ -8,7 +8,7 @@ from exchangerates import memory
 from exchangerates.api import APPROVE_ANNOTATION, READY_REASONS, Condition, Reason
 from exchangerates.bodies import MAX_REQUEST_CHARS
 from exchangerates.errors import ReconcileError
-from exchangerates.observed import ExchangeRate
+from exchangerates.objects import ExchangeRate
 from exchangerates.publication import Held, Publication, move
 from exchangerates.rates import TIME, Quote
 from exchangerates.spec import ExchangeRateSpec

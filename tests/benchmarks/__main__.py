@@ -65,6 +65,9 @@ def main() -> None:
         "the floor of that", f"{report.work(floor)}; the operator takes {changed.wall_s / floor.wall_s:.2f} times that"
     )
     note(f"{scenarios.BURST} new objects while {size} are refreshed", report.latencies(scenarios.burst(size)))
+    note(
+        "the floor of that burst", f"{cold('floor', scenarios.BURST).wall_s:.2f} s for as many with nothing else to do"
+    )
     note(f"one change, {size} quiet objects", report.latencies(scenarios.reaction(size)))
     note(f"deletion of {sizes[0]}", report.work(scenarios.deletion(sizes[0]), "until the last ConfigMap is collected"))
     idle = scenarios.idle(size, arguments.idle_s)

@@ -12,7 +12,7 @@ from typing import Any
 from exchangerates import status as statuses
 from exchangerates.api import FIELD_MANAGER, Condition, Reason
 from exchangerates.errors import ApiError
-from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 
 class MemoryCluster:

@@ -8,7 +8,8 @@ import pytest
 
 from exchangerates.agenda import MAX_BACKOFF_S, REPAIRS_AT_ONCE, Agenda
 from exchangerates.api import Reason
-from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate, ObjectKey, Observed
+from exchangerates.objects import OWN_LABELS, ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.observed import Observed
 
 KEY = ObjectKey("default", "money")
 RATE = ExchangeRate(KEY, "uid-1", 1, 1, deleting=False, spec={}, status={})

@@ -12,7 +12,7 @@ from tests.unit.world import World
 from exchangerates.announcer import Announcer
 from exchangerates.api import Reason
 from exchangerates.errors import ApiError
-from exchangerates.observed import ObjectKey
+from exchangerates.objects import ObjectKey
 
 NOON = dt.datetime(2026, 10, 30, 12, tzinfo=dt.UTC)
 DEPLOYMENT = ObjectKey("rates", "operator")

@@ -8,7 +8,7 @@ import pytest
 
 from exchangerates import bounded, configmap
 from exchangerates.api import APPROVE_ANNOTATION, KIND, REFRESH_ANNOTATION
-from exchangerates.observed import ConfigMap, ExchangeRate
+from exchangerates.objects import ConfigMap, ExchangeRate
 from exchangerates.target import Target
 
 MANY = {f"{number:06}": "" for number in range(100_000)}

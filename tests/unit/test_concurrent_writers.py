@@ -9,7 +9,7 @@ from tests.unit.upstreams import two_providers
 from tests.unit.world import World
 
 from exchangerates.api import REFRESH_ANNOTATION
-from exchangerates.observed import ExchangeRate, ObjectKey
+from exchangerates.objects import ExchangeRate, ObjectKey
 
 SATURDAY = dt.datetime(2026, 10, 31, 10, tzinfo=dt.UTC)
 KEY = ObjectKey("default", "rate")

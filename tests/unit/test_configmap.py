@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exchangerates import configmap
 from exchangerates.api import KIND
-from exchangerates.observed import OWN_LABELS, ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.objects import OWN_LABELS, ConfigMap, ExchangeRate, ObjectKey
 from exchangerates.publication import Publication
 from exchangerates.rates import Price, Quote, RateTable, parse_rate
 from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec

@@ -9,7 +9,7 @@ from tests.unit.upstreams import FRIDAY, failing, two_providers
 from tests.unit.world import World
 
 from exchangerates.errors import ApiUnreachable
-from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 MAX_AGE_H = 168
 SOON_STALE = dt.datetime(2026, 10, 30, tzinfo=dt.UTC) + dt.timedelta(hours=MAX_AGE_H - 1.25)

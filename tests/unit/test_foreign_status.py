@@ -8,7 +8,7 @@ from tests.unit.upstreams import failing, two_providers
 from tests.unit.world import World
 
 from exchangerates.api import APPROVE_ANNOTATION
-from exchangerates.observed import ObjectKey
+from exchangerates.objects import ObjectKey
 
 SATURDAY = dt.datetime(2026, 10, 31, 10, tzinfo=dt.UTC)
 KEY = ObjectKey("default", "rate")

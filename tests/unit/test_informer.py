@@ -8,7 +8,7 @@ from tests.unit.upstreams import two_providers
 from tests.unit.world import World
 
 from exchangerates.api import KIND
-from exchangerates.observed import ObjectKey
+from exchangerates.objects import ObjectKey
 
 FRESH = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)
 

@@ -10,7 +10,7 @@ from tests.unit.world import World
 
 from exchangerates.controller import STUCK_AFTER_S
 from exchangerates.errors import ApiUnreachable
-from exchangerates.observed import ExchangeRate
+from exchangerates.objects import ExchangeRate
 
 FRESH = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)
 

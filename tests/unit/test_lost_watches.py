@@ -9,7 +9,7 @@ import pytest
 from tests.unit.upstreams import Upstream
 from tests.unit.world import World
 
-from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 FRIDAY = dt.date(2026, 10, 30)
 NOW = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)

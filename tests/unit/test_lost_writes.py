@@ -11,7 +11,7 @@ from tests.unit.world import World
 
 from exchangerates.api import APPROVE_ANNOTATION, REFRESH_ANNOTATION
 from exchangerates.errors import ApiError, ApiUnreachable
-from exchangerates.observed import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 FRIDAY = dt.date(2026, 10, 30)
 NOW = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from exchangerates.api import REFRESH_ANNOTATION
 from exchangerates.bodies import MAX_REQUEST_CHARS
-from exchangerates.observed import ExchangeRate
+from exchangerates.objects import ExchangeRate
 
 
 def test_what_many_objects_say_is_held_once() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchangerates import memory, status
-from exchangerates.observed import ExchangeRate, ObjectKey
+from exchangerates.objects import ExchangeRate, ObjectKey
 from exchangerates.publication import Held, Publication, approved, decide, move, second_word
 from exchangerates.rates import Quote
 from exchangerates.spec import ExchangeRateSpec

@@ -9,7 +9,7 @@ from tests.unit.upstreams import Upstream, failing
 from tests.unit.world import World
 
 from exchangerates.errors import ApiUnreachable
-from exchangerates.observed import ExchangeRate
+from exchangerates.objects import ExchangeRate
 
 FRIDAY = dt.date(2026, 10, 30)
 MONDAY = dt.date(2026, 11, 2)

@@ -12,7 +12,7 @@ from tests.unit.world import World
 
 from exchangerates.api import REFRESH_ANNOTATION
 from exchangerates.errors import ApiUnreachable
-from exchangerates.observed import ExchangeRate
+from exchangerates.objects import ExchangeRate
 
 FRIDAY = dt.date(2026, 10, 30)
 NOW = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)

@@ -8,7 +8,7 @@ import pytest
 
 from exchangerates import memory, status
 from exchangerates.errors import CurrencyNotSupported, ProviderUnavailable, Suspended, TargetRefused
-from exchangerates.observed import ExchangeRate, ObjectKey
+from exchangerates.objects import ExchangeRate, ObjectKey
 from exchangerates.publication import Publication
 from exchangerates.rates import Quote
 from exchangerates.spec import ExchangeRateSpec

@@ -13,7 +13,7 @@ from tests.unit.upstreams import Upstream
 from tests.unit.world import World
 
 from exchangerates.errors import ApiUnreachable
-from exchangerates.observed import ConfigMap
+from exchangerates.objects import ConfigMap
 from exchangerates.rates import RateTable
 
 FRIDAY = dt.date(2026, 10, 30)
