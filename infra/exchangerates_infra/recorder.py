@@ -69,7 +69,7 @@ def stack_file_values(stack: str, overrides: Mapping[str, object] | None = None)
         overrides: Values in place of the file's, by key without the project's name.
 
     Raises:
-        StackConfigError: A key is there twice.
+        StackConfigError: A key is there twice, or the file is no YAML.
     """
     project = _yaml("Pulumi.yaml")["config"]
     values = {f"{PROJECT}:{key}": entry["default"] for key, entry in project.items() if "default" in entry}
@@ -152,7 +152,11 @@ def _ordered(recorded: list[RecordedResource]) -> Iterator[RecordedResource]:
 
 
 def _yaml(name: str) -> dict[str, Any]:
-    body: dict[str, Any] = yaml.load((ROOT / name).read_text(encoding="utf-8"), _StackFile)  # noqa: S506 - a safe one
+    with (ROOT / name).open(encoding="utf-8") as file:
+        try:
+            body: dict[str, Any] = yaml.load(file, _StackFile)  # noqa: S506 - a safe one
+        except yaml.YAMLError as error:
+            raise StackConfigError(f"{name} is no YAML; correct it: {error}") from error
     return body
 
 
@@ -162,7 +166,8 @@ class _StackFile(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         keys = [key.value for key, _ in node.value]
         if doubled := sorted({str(key) for key in keys if keys.count(key) > 1}):
-            raise StackConfigError(f"the stack file has {', '.join(doubled)} twice; write it once")
+            file = Path(node.start_mark.name).name
+            raise StackConfigError(f"{file} has {', '.join(doubled)} twice; write it once")
         return super().construct_mapping(node, deep)
 
 

@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from exchangerates_infra.config_reader import StackConfigError
 from localcluster import commands
 from localcluster.errors import LocalClusterError
 from localcluster.workspace import STATE, command_line
@@ -55,7 +56,7 @@ def main() -> int:
     cluster = commands.LocalCluster(state)
     try:
         return _run(cluster, arguments)
-    except LocalClusterError as error:
+    except (LocalClusterError, StackConfigError) as error:
         sys.stderr.write(f"localcluster: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -2,20 +2,17 @@
 
 import asyncio
 import ssl
-import threading
-from collections.abc import Awaitable
-from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-import yaml
+from tests.cluster.middlebox import Middlebox, trusting
 
 _WATCH: Final = b"watch=true"
 _CHUNK: Final = 65536
 
 
-class Proxy:
-    """The proxy; a context manager that serves while it is open.
+class Proxy(Middlebox):
+    """The proxy.
 
     Args:
         server: The API server's address.
@@ -23,18 +20,15 @@ class Proxy:
         tls: The certificate for it; without one it takes plain HTTP.
 
     Attributes:
-        url: Its own address.
         port: Its port.
         opened: Watches that were opened through it.
     """
 
     def __init__(self, server: str, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        super().__init__()
         self._upstream = urlsplit(server)
         self._host, self._own_tls = host, tls
-        self._tls = ssl.create_default_context()
-        self._tls.check_hostname, self._tls.verify_mode = False, ssl.CERT_NONE
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+        self._tls = trusting()
         self._connections: dict[asyncio.Task[Any], bytes] = {}
         """The path of the watch that each carries, if it does."""
         self._swallowed: set[asyncio.Task[Any]] = set()
@@ -43,19 +37,7 @@ class Proxy:
         self._refusing = False
         self._losing: bytes | None = None
         self.opened = 0
-        self.url = ""
         self.port = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.url = self._run(self._listen())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._run(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
     def swallow_open(self) -> None:
         """Lose every further byte of the connections that are open now; they stay open. New ones are well."""
@@ -82,19 +64,6 @@ class Proxy:
         """Be well again; connections that lost bytes are ended."""
         self._run(self._end_connections())
         self._swallowing, self._losing, self._silent, self._refusing = None, None, False, False
-
-    def kubeconfig(self, original: Path, path: Path) -> Path:
-        """Write a kubeconfig with the credentials of another one that leads through the proxy."""
-        config = yaml.safe_load(original.read_text(encoding="utf-8"))
-        config["clusters"][0]["cluster"] = {"server": self.url}
-        path.write_text(yaml.safe_dump(config), encoding="utf-8")
-        return path
-
-    def _run(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - what the work gives
-        async def done() -> Any:  # noqa: ANN401
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(30.0)
 
     async def _listen(self) -> str:
         self._server = await asyncio.start_server(self._accept, self._host, 0, ssl=self._own_tls)

@@ -3,7 +3,9 @@
 import datetime as dt
 import functools
 
-from tests.cluster.conftest import OPERATOR_NAMESPACE, Namespace, StartOperator, eventually
+from tests.cluster.operator_process import OPERATOR_NAMESPACE, StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
 from exchangerates_infra.project import OPERATOR

@@ -1,6 +1,8 @@
 """Two that want one name: one has it, the other says so and waits, and what is a stranger's is never touched."""
 
-from tests.cluster.conftest import Namespace, Operator, eventually
+from tests.cluster.operator_process import Operator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from localcluster.client import Client, Reference
 

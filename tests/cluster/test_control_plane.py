@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.conftest import eventually
+from tests.cluster.waiting import eventually
 
 from localcluster.client import Client, Reference
 from localcluster.control_plane import ControlPlane

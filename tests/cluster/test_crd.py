@@ -1,7 +1,7 @@
 """What the API server refuses at the door, and what a user reads then."""
 
 import pytest
-from tests.cluster.conftest import Namespace
+from tests.cluster.user import Namespace
 from tests.infra.refused_rates import REFUSED, Refused
 
 from exchangerates.api import API_VERSION, KIND

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.cluster.conftest import Namespace, Operator, eventually, operator_environment
+from tests.cluster.operator_process import Operator, operator_environment
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import CRD_NAME, Env
 from exchangerates_infra.crd import CRD_FILE

@@ -10,8 +10,10 @@ import pytest
 import requests
 import yaml
 from tests.cluster.audit import USER, Audit
-from tests.cluster.conftest import ACCOUNT, OPERATOR_NAMESPACE, Namespace, Operator, StartOperator, eventually
+from tests.cluster.operator_process import ACCOUNT, OPERATOR_NAMESPACE, Operator, StartOperator
 from tests.cluster.proxy import Proxy
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from localcluster.client import Client, Reference
 from localcluster.control_plane import ControlPlane

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 from tests.cluster.audit import USER, Audit
-from tests.cluster.conftest import Namespace, Operator, eventually
+from tests.cluster.operator_process import Operator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from localcluster.client import Client, Reference
 from localcluster.errors import ApiError

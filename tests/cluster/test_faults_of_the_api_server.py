@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import pytest
-from tests.cluster.conftest import eventually
+from tests.cluster.waiting import eventually
 from tests.faults.faults import Churn, api_server_killed, compact_etcd, rights_taken
 from tests.faults.gate import well
 from tests.faults.meddling import answering

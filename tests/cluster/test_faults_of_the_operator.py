@@ -8,12 +8,12 @@ from itertools import count
 
 import pytest
 from aiohttp import web
-from tests.cluster.conftest import eventually
+from tests.cluster.waiting import eventually
 from tests.faults.faults import Churn
 from tests.faults.gate import Forward, Meddling, well
 from tests.faults.market import OVER
 from tests.faults.meddling import Holding, answering, dropping, slowly
-from tests.faults.scene import PROVIDERS, Scene, scene
+from tests.faults.scene import PROVIDERS, Scene, settled_scene
 
 from exchangerates.api import API_VERSION, KIND
 from exchangerates_infra.recorder import Recording
@@ -38,12 +38,8 @@ def faulty(
 ) -> Iterator[Scene]:
     """An operator behind a gate."""
     assert stack.references()
-    with scene(control_plane, recording, tmp_path_factory.mktemp("faulty")) as made:
-        made.namespace("faulty")
-        made.one_of_each("faulty", "rate")
-        made.settle("faulty")
+    with settled_scene(control_plane, recording, tmp_path_factory.mktemp("faulty", numbered=False)) as made:
         yield made
-        made.remove("faulty")
 
 
 def seeded(make: Callable[[random.Random], Meddling]) -> Meddling:

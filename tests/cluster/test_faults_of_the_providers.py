@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
 import pytest
-from tests.cluster.conftest import eventually
-from tests.faults.scene import PROVIDERS, Scene, scene
+from tests.cluster.waiting import eventually
+from tests.faults.scene import PROVIDERS, Scene, settled_scene
 
 from exchangerates_infra.recorder import Recording
 from localcluster.control_plane import ControlPlane
@@ -31,12 +31,8 @@ def fed(
 ) -> Iterator[Scene]:
     """An operator whose providers are going to fail."""
     assert stack.references()
-    with scene(control_plane, recording, tmp_path_factory.mktemp("fed")) as made:
-        made.namespace("fed")
-        made.one_of_each("fed", "rate")
-        made.settle("fed")
+    with settled_scene(control_plane, recording, tmp_path_factory.mktemp("fed", numbered=False)) as made:
         yield made
-        made.remove("fed")
 
 
 @pytest.mark.parametrize("faults", rounds(), ids=lambda faults: " ".join(faults.values()))

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from itertools import count, pairwise
 
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import Namespace, StartOperator, eventually
+from tests.cluster.operator_process import StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
 from exchangerates.source import QUICK_TRIES

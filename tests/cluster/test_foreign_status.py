@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import Namespace, Operator, eventually, operator_environment
+from tests.cluster.operator_process import Operator, operator_environment
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, PLURAL
 from exchangerates_infra.recorder import Recording

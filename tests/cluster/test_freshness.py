@@ -3,7 +3,8 @@
 import datetime as dt
 
 import pytest
-from tests.cluster.conftest import Namespace, StartOperator
+from tests.cluster.operator_process import StartOperator
+from tests.cluster.user import Namespace
 
 from localcluster.errors import ApiError
 from localcluster.rateserver import RateServer

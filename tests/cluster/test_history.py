@@ -1,7 +1,9 @@
 """The rate of a day that is over."""
 
 import pytest
-from tests.cluster.conftest import Namespace, StartOperator, eventually
+from tests.cluster.operator_process import StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, KIND
 from localcluster.client import Client, Reference

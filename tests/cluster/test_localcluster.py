@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.cluster.conftest import WITHIN_S
+from tests.cluster.waiting import WITHIN_S
 from tests.pictures.terminal import PICTURE, PROMPT, text_of
 
 from exchangerates.api import API_VERSION, KIND

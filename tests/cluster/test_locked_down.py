@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
 from tests.cluster.locked_down import Authority, ForwardProxy
+from tests.cluster.operator_process import Operator, StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import Env
 from exchangerates_infra.project import PROJECT

@@ -7,8 +7,10 @@ import signal
 from itertools import count
 from pathlib import Path
 
-from tests.cluster.conftest import Namespace, StartOperator, eventually
+from tests.cluster.operator_process import StartOperator
 from tests.cluster.proxy import Proxy
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
 from exchangerates.rates import TIME

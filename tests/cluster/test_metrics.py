@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
+from tests.cluster.operator_process import Operator, StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 from tests.pictures.panels import LABELS, panels
 from tests.prometheus import INSTALL, MISSING, Prometheus, prometheus
 

@@ -1,6 +1,8 @@
 """Objects of the tutorial's operator, with its finalizer, its status and the ConfigMap that it generated."""
 
-from tests.cluster.conftest import Namespace, StartOperator, eventually
+from tests.cluster.operator_process import StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, KIND
 from localcluster.client import Client, Reference

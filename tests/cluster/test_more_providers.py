@@ -1,7 +1,8 @@
 """Rate providers beyond the ECB's: another base and an App ID, and a blend of many banks."""
 
-from tests.cluster.conftest import Namespace, StartOperator
+from tests.cluster.operator_process import StartOperator
 from tests.cluster.planted import KEY
+from tests.cluster.user import Namespace
 
 from localcluster.rateserver import Fault, RateServer
 

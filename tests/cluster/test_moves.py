@@ -3,7 +3,9 @@
 import datetime as dt
 
 import pytest
-from tests.cluster.conftest import Namespace, StartOperator, eventually
+from tests.cluster.operator_process import StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, APPROVE_ANNOTATION, KIND, REFRESH_ANNOTATION
 from localcluster.client import Client, Reference

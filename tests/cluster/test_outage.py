@@ -4,7 +4,9 @@ import datetime as dt
 from collections.abc import Callable
 
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
+from tests.cluster.operator_process import Operator, StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from localcluster.rateserver import Fault, RateServer
 

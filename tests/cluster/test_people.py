@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.conftest import Namespace, eventually
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, KIND
 from localcluster.client import Client, Reference

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 from tests.cluster import as_pulumi
-from tests.cluster.test_stack import assert_as_before, create_pod, everything, settled_control_plane
+from tests.cluster.leftovers import assert_as_before, everything, settled_control_plane
+from tests.cluster.test_stack import create_pod
 
 from exchangerates_infra.manifests import PARTS
 from exchangerates_infra.project import ROOT

@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import pytest
 from tests.cluster import as_pulumi
+from tests.cluster.leftovers import assert_as_before, everything, settled_control_plane
 from tests.cluster.planted import KEY
-from tests.cluster.test_stack import assert_as_before, everything, settled_control_plane
 
 from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.client import Client, Reference

@@ -2,7 +2,9 @@
 
 import json
 
-from tests.cluster.conftest import Namespace, StartOperator, eventually
+from tests.cluster.operator_process import StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 
 def test_config_map_and_status_say_where_a_rate_comes_from(start_operator: StartOperator, namespace: Namespace) -> None:

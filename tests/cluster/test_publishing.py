@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable
 
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
+from tests.cluster.operator_process import Operator, StartOperator
 from tests.cluster.planted import KEY, REFUSED_KEY
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from localcluster.client import Client, Reference
 from localcluster.rateserver import Fault, RateServer

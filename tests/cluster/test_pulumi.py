@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from tests.cluster import as_pulumi
+from tests.cluster.leftovers import assert_as_before, everything, untouched
 from tests.cluster.pulumi_stack import TestedStack
-from tests.cluster.test_stack import NEEDS_PULUMI, assert_as_before, everything, settled_control_plane
+from tests.cluster.test_stack import NEEDS_PULUMI
 
 from exchangerates.api import API_VERSION, CRD_NAME, KIND
 from localcluster.client import Client, Reference
@@ -28,10 +29,7 @@ USD = f"{KIND} exchange-rate-operator-rate-default/exchange-rate-usd"
 @pytest.fixture(scope="module")
 def control_plane(start_control_plane: Callable[[], ControlPlane]) -> ControlPlane:
     """A control plane of its own."""
-    made = start_control_plane()
-    with Client(made.kubeconfig) as client:
-        settled_control_plane(client)
-    return made
+    return untouched(start_control_plane)
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import Namespace, StartOperator, eventually
+from tests.cluster.operator_process import StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from localcluster.rateserver import Fault, RateServer
 

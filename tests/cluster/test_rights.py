@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.audit import USER, Audit, granted
-from tests.cluster.conftest import (
-    ACCOUNT,
-    OPERATOR_NAMESPACE,
-    Namespace,
-    Operator,
-    StartOperator,
-    eventually,
-    operator_environment,
-)
+from tests.cluster.operator_process import ACCOUNT, OPERATOR_NAMESPACE, Operator, StartOperator, operator_environment
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION, Env
 from exchangerates_infra.recorder import Recording, record, stack_file_values

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from tests.cluster.conftest import Namespace, Operator
+from tests.cluster.operator_process import Operator
+from tests.cluster.user import Namespace
 
 from exchangerates.api import API_VERSION, PLURAL
 from localcluster.client import Client

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.cluster import as_pulumi
-from tests.cluster.conftest import Namespace, Operator, eventually, operator_environment
+from tests.cluster.operator_process import Operator, operator_environment
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.client import Client, Reference

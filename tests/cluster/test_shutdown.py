@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import ACCOUNT, OPERATOR_NAMESPACE, Namespace, eventually, operator_environment
+from tests.cluster.operator_process import ACCOUNT, OPERATOR_NAMESPACE, operator_environment
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, KIND, Env
 from exchangerates_infra.recorder import Recording

@@ -3,20 +3,20 @@
 import copy
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.conftest import OPERATOR_NAMESPACE, WITHIN_S, Operator, eventually
+from tests.cluster.leftovers import assert_as_before, everything, untouched
+from tests.cluster.operator_process import OPERATOR_NAMESPACE, Operator
 from tests.cluster.planted import KEY
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, CRD_NAME, KIND
 from exchangerates_infra.recorder import Recording, record, stack_file_values
 from localcluster.client import Client, Reference
 from localcluster.control_plane import ControlPlane
 from localcluster.errors import ApiError
-from localcluster.processes import wait_until
 from localcluster.pulumi_cli import PulumiStack, find_pulumi
 from localcluster.rateserver import RateServer
 from localcluster.stack import AppliedStack
@@ -42,10 +42,7 @@ STACKS = [
 @pytest.fixture(scope="module")
 def empty(start_control_plane: Callable[[], ControlPlane]) -> ControlPlane:
     """A control plane on which nothing was applied, once it has made all that it makes by itself."""
-    control_plane = start_control_plane()
-    with Client(control_plane.kubeconfig) as client:
-        settled_control_plane(client)
-    return control_plane
+    return untouched(start_control_plane)
 
 
 @pytest.fixture
@@ -53,48 +50,6 @@ def admin(empty: ControlPlane) -> Iterator[Client]:
     """Its administrator's client."""
     with Client(empty.kubeconfig) as made:
         yield made
-
-
-def settled_control_plane(client: Client) -> None:
-    """Wait until a control plane has made all that it makes by itself."""
-    seen: list[set[str]] = [set()]
-
-    def settled() -> bool:
-        seen.append(everything(client))
-        return seen[-1] == seen[-2]
-
-    assert wait_until(settled, WITHIN_S, poll_s=3.0), seen[-1] ^ seen[-2]
-
-
-def everything(client: Client) -> set[str]:
-    """Name every object that is not an event, of every kind that can be listed."""
-    groups = client.request("GET", "/apis")["groups"]
-    roots = ["/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)]
-    found = set()
-    for root in roots:
-        for resource in read(client, root).get("resources", ()):
-            if "list" in resource["verbs"] and resource["name"] not in {"events", "componentstatuses", "leases"}:
-                for item in read(client, f"{root}/{resource['name']}").get("items", ()):
-                    metadata = item["metadata"]
-                    found.add(f"{resource['name']} {metadata.get('namespace', '')}/{metadata['name']}")
-    return found
-
-
-def read(client: Client, path: str) -> dict[str, Any]:
-    """Read a path; empty where there is nothing: discovery knows a kind that is going for a moment longer."""
-    try:
-        return client.request("GET", path)
-    except ApiError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise
-        return {}
-
-
-def assert_as_before(client: Client, before: set[str], within_s: float) -> None:
-    """Wait until there is just what there was; garbage collection takes its time."""
-    wait_until(lambda: everything(client) == before, within_s)
-    now = everything(client)
-    assert now == before, f"left over: {now - before}; missing: {before - now}"
 
 
 @pytest.mark.parametrize(("stack", "overrides"), STACKS)

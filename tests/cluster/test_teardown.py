@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from tests.cluster import as_pulumi
-from tests.cluster.conftest import Operator, eventually, operator_environment
-from tests.cluster.test_stack import assert_as_before, everything, settled_control_plane
+from tests.cluster.leftovers import assert_as_before, everything, untouched
+from tests.cluster.operator_process import Operator, operator_environment
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, CRD_NAME, KIND
 from exchangerates_infra.recorder import Recording, record, stack_file_values
@@ -26,10 +27,7 @@ TEAMS = ("team-a", "team-b")
 @pytest.fixture(scope="module")
 def control_plane(start_control_plane: Callable[[], ControlPlane]) -> ControlPlane:
     """A control plane of its own: this module takes the CRD away."""
-    made = start_control_plane()
-    with Client(made.kubeconfig) as client:
-        settled_control_plane(client)
-    return made
+    return untouched(start_control_plane)
 
 
 @pytest.fixture(scope="module")

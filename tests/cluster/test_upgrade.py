@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from tests.cluster import as_pulumi
-from tests.cluster.conftest import Namespace, Operator, eventually, operator_environment
+from tests.cluster.operator_process import Operator, operator_environment
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, CRD_NAME, KIND
 from exchangerates_infra.recorder import Recording, record, stack_file_values

@@ -6,16 +6,10 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import (
-    ACCOUNT,
-    OPERATOR_NAMESPACE,
-    Namespace,
-    Operator,
-    StartOperator,
-    eventually,
-    operator_environment,
-)
+from tests.cluster.operator_process import ACCOUNT, OPERATOR_NAMESPACE, Operator, StartOperator, operator_environment
 from tests.cluster.proxy import Proxy
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 from tests.faults.faults import compact_etcd
 
 from exchangerates.api import FIELD_MANAGER, PLURAL, Env

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 from tests.cluster.audit import Audit
-from tests.cluster.conftest import Namespace, Operator, StartOperator, eventually
+from tests.cluster.operator_process import Operator, StartOperator
+from tests.cluster.user import Namespace
+from tests.cluster.waiting import eventually
 
 from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
 from localcluster.client import Client, Reference

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import requests
-from tests.cluster.conftest import OPERATOR_NAMESPACE
+from tests.cluster.operator_process import OPERATOR_NAMESPACE
 from tests.faults.scene import SPECS, Scene
 
 from exchangerates.api import API_VERSION, KIND

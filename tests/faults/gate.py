@@ -1,14 +1,11 @@
 """An HTTP proxy before the API server in which a fault sees each request, before and after it is made."""
 
 import asyncio
-import ssl
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
-from typing import Any, Final, Self
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
-import yaml
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
+from tests.cluster.middlebox import Middlebox, trusting
 
 Forward = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Meddling = Callable[[web.Request, Forward], Awaitable[web.StreamResponse]]
@@ -24,35 +21,21 @@ async def well(request: web.Request, forward: Forward) -> web.StreamResponse:
     return await forward(request)
 
 
-class Gate:
-    """The proxy; a context manager that serves while it is open.
+class Gate(Middlebox):
+    """The proxy.
 
     Args:
         server: The API server's address.
 
     Attributes:
         meddling: What happens to requests from now on.
-        url: Its own address.
     """
 
     def __init__(self, server: str) -> None:
+        super().__init__()
         self._upstream = server
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="gate", daemon=True)
         self._open: dict[asyncio.Task[Any], web.Request] = {}
         self.meddling: Meddling = well
-        self.url = ""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._run(self._listen())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._run(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
     def cut(self) -> None:
         """End all connections that have a request under way, watches among them."""
@@ -62,22 +45,10 @@ class Gate:
         """Do something in the proxy's own thread."""
         self._loop.call_soon_threadsafe(act)
 
-    def kubeconfig(self, original: Path, path: Path) -> Path:
-        """Write a kubeconfig with the credentials of another one that leads through the proxy."""
-        config = yaml.safe_load(original.read_text(encoding="utf-8"))
-        config["clusters"][0]["cluster"] = {"server": self.url}
-        path.write_text(yaml.safe_dump(config), encoding="utf-8")
-        return path
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(30.0)
-
-    async def _listen(self) -> None:
-        trust = ssl.create_default_context()
-        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    async def _listen(self) -> str:
         self._session = ClientSession(
             self._upstream,
-            connector=TCPConnector(ssl=trust, limit=0),
+            connector=TCPConnector(ssl=trusting(), limit=0),
             timeout=ClientTimeout(total=None),
             auto_decompress=False,
         )
@@ -88,7 +59,7 @@ class Gate:
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
+        return f"http://{host}:{port}"
 
     async def _close(self) -> None:
         await self._abort()

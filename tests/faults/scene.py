@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from tests.cluster.conftest import ACCOUNT, OPERATOR_NAMESPACE, Operator, eventually, operator_environment
+from tests.cluster.operator_process import ACCOUNT, OPERATOR_NAMESPACE, Operator, operator_environment
+from tests.cluster.waiting import eventually
 from tests.faults.gate import Gate
 from tests.faults.invariant import Invariant
 from tests.faults.market import OVER, Market
@@ -193,3 +194,15 @@ def scene(control_plane: ControlPlane, recording: Recording, directory: Path, **
         operator.start()
         opened.callback(operator.stop)
         yield made
+
+
+@contextmanager
+def settled_scene(control_plane: ControlPlane, recording: Recording, directory: Path) -> Iterator[Scene]:
+    """Give a scene that serves one object of each kind, in a namespace that is called as the directory is."""
+    name = directory.name
+    with scene(control_plane, recording, directory) as made:
+        made.namespace(name)
+        made.one_of_each(name, "rate")
+        made.settle(name)
+        yield made
+        made.remove(name)

@@ -39,9 +39,16 @@ def program() -> Program:
     """Run the program for the prod stack with some of its values replaced; `secret` names keys that are encrypted."""
 
     def run(*, secret: tuple[str, ...] = (), **values: str) -> Recording:
-        return record("prod", stack_file_values("prod", values), secret_keys=tuple(f"{PROJECT}:{k}" for k in secret))
+        return recorded_with(secret, tuple(sorted(values.items())))
 
     return run
+
+
+@cache
+def recorded_with(secret: tuple[str, ...], values: tuple[tuple[str, str], ...]) -> Recording:
+    """Give what the prod stack registers with some of its values replaced; a second call runs nothing."""
+    secret_keys = tuple(f"{PROJECT}:{key}" for key in secret)
+    return record("prod", stack_file_values("prod", dict(values)), secret_keys=secret_keys)
 
 
 def of_kind(recording: Recording, kind: str) -> list[RecordedResource]:

@@ -5,17 +5,16 @@ import json
 import pytest
 import yaml
 from tests.infra.conftest import Program
+from tests.infra.mistakes import CONTEXT
 
 from exchangerates_infra.config_reader import StackConfigError
 from exchangerates_infra.project import ROOT
 from exchangerates_infra.stack_config import KEYS, StackConfig
 
-GOOD = {"kubeContext": "kind-kind"}
-
 
 def test_a_context_is_enough() -> None:
     """Everything else has a default."""
-    config = StackConfig.parse(GOOD)
+    config = StackConfig.parse(CONTEXT)
     assert config.kube_context == "kind-kind"
     assert config.kubeconfig is None
     assert config.operator.namespace == "exchange-rate-operator"
@@ -29,7 +28,7 @@ def test_the_projects_defaults_are_the_codes_defaults() -> None:
         key: entry["default"] if isinstance(entry["default"], str) else json.dumps(entry["default"])
         for key, entry in declared.items()
     }
-    assert StackConfig.parse(filled | GOOD) == StackConfig.parse(GOOD)
+    assert StackConfig.parse(filled | CONTEXT) == StackConfig.parse(CONTEXT)
 
 
 def test_every_key_is_declared_with_a_type_and_a_description() -> None:
@@ -51,7 +50,7 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
 @pytest.mark.parametrize("interval", ["0", "30s", "1h", "1d12h", "500ms", "1m500ms"])
 def test_a_scrape_interval_is_what_the_prometheus_operator_takes(interval: str) -> None:
     """It has more units than the operator's own durations."""
-    given = StackConfig.parse(GOOD | {"monitoring": json.dumps({"scrapeInterval": interval})})
+    given = StackConfig.parse(CONTEXT | {"monitoring": json.dumps({"scrapeInterval": interval})})
     assert given.operator.monitoring.scrape_interval == interval
 
 
@@ -60,7 +59,7 @@ def test_a_scrape_interval_is_what_the_prometheus_operator_takes(interval: str) 
 )
 def test_a_repository_is_taken_as_it_is(repository: str) -> None:
     """Only Docker Hub's own has other ways to be written."""
-    assert StackConfig.parse(GOOD | {"image": json.dumps({"repository": repository})}).operator.image.repository == (
+    assert StackConfig.parse(CONTEXT | {"image": json.dumps({"repository": repository})}).operator.image.repository == (
         repository
     )
 
@@ -68,7 +67,7 @@ def test_a_repository_is_taken_as_it_is(repository: str) -> None:
 def test_a_rate_outside_the_watched_namespaces_would_never_be_served() -> None:
     """It is refused before the cluster is touched."""
     with pytest.raises(StackConfigError, match="one of watchNamespaces: shop"):
-        StackConfig.parse(GOOD | {"watchNamespaces": '["shop"]', "rates": '[{"currency": "USD"}]'})
+        StackConfig.parse(CONTEXT | {"watchNamespaces": '["shop"]', "rates": '[{"currency": "USD"}]'})
 
 
 def test_the_program_stops_before_it_registers_anything(program: Program) -> None:

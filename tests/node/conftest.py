@@ -6,30 +6,25 @@ Where there can be no node the tests skip, and say why and what to install.
 import contextlib
 import datetime as dt
 import functools
-import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from tests.node.enclosure import sweep
 from tests.node.images import Images
-from tests.node.node import Node, condition, eventually
+from tests.node.node import Node, eventually
 from tests.node.node_main import BRIDGE
 from tests.node.programs import ensure_programs, what_is_missing
+from tests.node.stack import Stack
+from tests.node.user import Rates
 
-from exchangerates.api import API_VERSION, KIND, REFRESH_ANNOTATION
-from exchangerates_infra.project import OPERATOR, PROJECT
-from exchangerates_infra.recorder import record, stack_file_values
 from localcluster.binaries import ensure_binaries
-from localcluster.client import Client, Reference
 from localcluster.rateserver import RateServer
-from localcluster.stack import AppliedStack
 
 LEAST_INTERVAL_S: Final = 1
 """The least time between two calls to a rate provider in the stack of these tests."""
-KEY: Final = f"{PROJECT}:exchangeratesapiKey"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,78 +85,6 @@ def session_rates(node: Node) -> Iterator[RateServer]:
         yield server
 
 
-class Stack:
-    """The stack `local` with a real image, as its resources were recorded.
-
-    Args:
-        node: Where it is applied.
-        memory: The file that says what was applied.
-        values: Values in place of the stack file's.
-        environment: Further variables of the operator's container.
-
-    Attributes:
-        namespace: The operator's own.
-    """
-
-    def __init__(
-        self, node: Node, memory: Path, values: Mapping[str, Any], environment: Mapping[str, str] | None = None
-    ) -> None:
-        self.client = node.client
-        self.namespace = str(values.get("namespace", OPERATOR))
-        self._deployment = Reference("apps/v1", "Deployment", self.namespace, OPERATOR)
-        self._node = node
-        self._applied = AppliedStack(node.client, memory)
-        self._values = values
-        self._environment = environment or {}
-
-    def apply(self, **changed: object) -> None:
-        """Apply it, with these keys of the stack file changed."""
-        values = stack_file_values("local", {**self._values, **changed})
-        manifests = record("local", values, secret_keys=(KEY,)).manifests()
-        (deployment,) = [manifest for manifest in manifests if manifest["kind"] == "Deployment"]
-        variables = [{"name": name, "value": value} for name, value in self._environment.items()]
-        deployment["spec"]["template"]["spec"]["containers"][0]["env"] += variables
-        self._applied.apply(manifests)
-
-    def scale(self, replicas: int) -> None:
-        """Have so many Pods, until it is applied the next time."""
-        self.client.patch(self._deployment, {"spec": {"replicas": replicas}})
-
-    def deployment(self) -> dict[str, Any]:
-        """Read the Deployment."""
-        return self.client.get(self._deployment) or {}
-
-    def pods(self) -> list[dict[str, Any]]:
-        """Read the operator's Pods that are not on their way out."""
-        found = self.client.items("v1", "Pod", self.namespace)
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
-
-    def is_available(self) -> bool:
-        """Tell whether the Deployment, as it is now, is rolled out and its only Pod Ready."""
-        body = self.deployment()
-        status = body["status"]
-        current = status.get("observedGeneration") == body["metadata"]["generation"]
-        one = [status.get(key) for key in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
-        # The Deployment's own account may be older than what its Pods are by now.
-        ready = [condition(pod, "Ready").get("status") for pod in self.pods()]
-        return current and one == [1, 1, 1, 1] and ready == ["True"]
-
-    def log(self, pod: dict[str, Any], *, previous: bool = False) -> str:
-        """Read a Pod's log, or that of its container before this one."""
-        return self._node.log(self.namespace, pod["metadata"]["name"], previous=previous)
-
-    def told(self, pod: dict[str, Any]) -> set[str]:
-        """Read what events say of a Pod."""
-        events = self.client.items("v1", "Event", self.namespace)
-        return {event["message"] for event in events if event["involvedObject"]["name"] == pod["metadata"]["name"]}
-
-    def wait_available(self) -> dict[str, Any]:
-        """Wait until it is available, and give its Pod."""
-        eventually(self.is_available, "the operator is available", lambda: self._node.story(self.namespace))
-        (pod,) = self.pods()
-        return pod
-
-
 @pytest.fixture(scope="session")
 def stack_values(operator_image: str, session_rates: RateServer) -> dict[str, Any]:
     """What stacks of this node have in place of the stack file's values."""
@@ -215,55 +138,6 @@ def stack_away(stack: Stack) -> Iterator[None]:
     yield
     stack.apply()
     stack.wait_available()
-
-
-class Rates:
-    """ExchangeRates and ConfigMaps of one namespace, as a user sees them."""
-
-    def __init__(self, client: Client, namespace: str = "default") -> None:
-        self._client = client
-        self._namespace = namespace
-
-    def create(self, name: str, **spec: object) -> None:
-        """Create an ExchangeRate."""
-        metadata = {"name": name, "namespace": self._namespace}
-        self._client.create({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec})
-
-    def delete(self, name: str) -> None:
-        """Delete an ExchangeRate."""
-        self._client.delete(Reference(API_VERSION, KIND, self._namespace, name))
-
-    def refresh(self, name: str) -> None:
-        """Ask for a newer quote at once."""
-        metadata = {"annotations": {REFRESH_ANNOTATION: secrets.token_hex(4)}}
-        self._client.patch(Reference(API_VERSION, KIND, self._namespace, name), {"metadata": metadata})
-
-    def ready(self, name: str) -> dict[str, Any]:
-        """Give an ExchangeRate's condition Ready; empty before it has one."""
-        return condition(self._client.get(Reference(API_VERSION, KIND, self._namespace, name)) or {}, "Ready")
-
-    def wait(self, name: str, reason: str = "Published") -> None:
-        """Wait until Ready has a reason."""
-        eventually(
-            lambda: self.ready(name).get("reason") == reason, f"{name} is {reason}", lambda: str(self.ready(name))
-        )
-
-    def data(self, name: str) -> dict[str, str]:
-        """Read a ConfigMap's data; empty where there is none."""
-        found: dict[str, str] = (self._client.get(Reference("v1", "ConfigMap", self._namespace, name)) or {}).get(
-            "data", {}
-        )
-        return found
-
-    def versions(self) -> dict[str, tuple[str, str]]:
-        """Give the uid and the version of every ExchangeRate and its ConfigMap: what nobody writes, keeps both."""
-        kinds = ((API_VERSION, KIND), ("v1", "ConfigMap"))
-        listed = [body for kind in kinds for body in self._client.items(*kind, self._namespace)]
-        return {
-            f"{body['kind']} {body['metadata']['name']}": (body["metadata"]["uid"], body["metadata"]["resourceVersion"])
-            for body in listed
-            if body["metadata"]["name"] != "kube-root-ca.crt"
-        }
 
 
 @pytest.fixture

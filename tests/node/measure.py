@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.node.cgroups import is_unified
-from tests.node.conftest import Stack
 from tests.node.images import Images
 from tests.node.node import Node, pod_reference
 from tests.node.node_main import BRIDGE
 from tests.node.programs import ensure_programs
+from tests.node.stack import Stack
 
 from exchangerates.api import API_VERSION, KIND
 from localcluster.binaries import ensure_binaries

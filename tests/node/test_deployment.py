@@ -5,9 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.node.conftest import LEAST_INTERVAL_S, Rates, Stack
+from tests.node.conftest import LEAST_INTERVAL_S
 from tests.node.images import Images
 from tests.node.node import Node, condition, eventually, pod_reference
+from tests.node.stack import Stack
+from tests.node.user import Rates
 
 from exchangerates_infra.project import OPERATOR
 from localcluster.rateserver import RateServer

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.node.conftest import Rates, Stack
 from tests.node.images import Images
 from tests.node.node import Node, eventually, pod_reference
+from tests.node.stack import Stack
+from tests.node.user import Rates
 
 from exchangerates_infra.project import OPERATOR
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.node.conftest import Rates, Stack
 from tests.node.node import condition, eventually
+from tests.node.stack import Stack
+from tests.node.user import Rates
 
 from exchangerates_infra.project import OPERATOR
 from localcluster.client import Reference

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import pytest
 from tests.cluster.proxy import Proxy
-from tests.node.conftest import Rates, Stack
 from tests.node.images import Images
 from tests.node.node import Node, eventually
+from tests.node.stack import Stack
+from tests.node.user import Rates
 
 from exchangerates.api import Env
 from localcluster.client import Reference

@@ -1,10 +1,12 @@
-"""How properties are tried (on a slow machine an example takes as long as it takes), and the stand-in."""
+"""How properties are tried (on a slow machine an example takes as long as it takes), and what tests share."""
 
 import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from tests.unit.chain import Clock
+from tests.unit.localcluster_run import Localcluster, in_this_process
 
 from localcluster.rateserver import RateServer
 
@@ -25,3 +27,16 @@ def rates(running: RateServer) -> RateServer:
     running.reset()
     running.replay(dt.date(2026, 10, 30))
     return running
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the test's own loop."""
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def localcluster(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Localcluster]:
+    """What runs the command."""
+    with in_this_process(monkeypatch, capsys) as run:
+        yield run

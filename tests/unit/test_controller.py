@@ -14,7 +14,7 @@ from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 MAX_AGE_H = 168
 SOON_STALE = dt.datetime(2026, 10, 30, tzinfo=dt.UTC) + dt.timedelta(hours=MAX_AGE_H - 1.25)
 FRESH = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)
-OBJECTS = 200
+OBJECTS = 80
 
 
 def test_an_outage_is_told_once_per_object_and_only_when_rates_are_too_old(monkeypatch: pytest.MonkeyPatch) -> None:

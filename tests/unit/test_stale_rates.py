@@ -79,6 +79,7 @@ def test_a_stale_rate_is_withdrawn_and_comes_back_with_the_next_quote(monkeypatc
 def test_a_rate_is_withdrawn_whatever_keeps_it_from_being_renewed(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     """An outage, a pair that is quoted no more, and a rate of a former spec that is left behind."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8")
+    upstream.least_interval_s = 600.0  # days of looks take their time
     world = World(monkeypatch, FRIDAY_NIGHT, upstream)
 
     async def story() -> None:

@@ -1,29 +1,23 @@
 """A cluster's directory, and the words that name it to a person."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.unit.localcluster_run import Localcluster
 
 from localcluster.errors import LocalClusterError
 from localcluster.workspace import CONTROL_PLANE, STATE, alone, command_line, purge, remembered_port
 
 
-def run(state: Path, *arguments: str) -> tuple[int, str]:
-    """Run the command as a person does; give its exit code and its messages."""
-    command = [sys.executable, "-m", "localcluster", "--state", str(state), *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    return ended.returncode, ended.stderr
-
-
 @pytest.mark.parametrize("arguments", [("up",), ("down", "--purge")], ids=["up", "down --purge"])
-def test_a_directory_of_something_else_is_not_taken(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_a_directory_of_something_else_is_not_taken(
+    localcluster: Localcluster, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
     """`--state ~` must not end in the loss of a home directory."""
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "to-a-friend.txt").touch()
-    code, messages = run(tmp_path, *arguments)
+    code, messages = localcluster("--state", str(tmp_path), *arguments)
     assert code == 1
     assert f"{tmp_path} holds other files" in messages
     assert {path.name for path in tmp_path.rglob("*")} == {"letters", "to-a-friend.txt"}
@@ -56,24 +50,26 @@ def test_a_purge_that_was_killed_can_be_made_again(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("arguments", [("down",), ("down", "--purge")], ids=["down", "down --purge"])
-def test_down_without_a_cluster_leaves_no_traces(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_down_without_a_cluster_leaves_no_traces(
+    localcluster: Localcluster, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
     """There is nothing to stop, and that is well."""
     state = tmp_path / "state"
-    code, messages = run(state, *arguments)
+    code, messages = localcluster("--state", str(state), *arguments)
     assert (code, f"there is no cluster in {state}" in messages) == (0, True)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("variable", ["--state", "XDG_CACHE_HOME"])
 def test_a_directory_that_cannot_be_made_is_told_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+    localcluster: Localcluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     """The path and the cause, without a traceback."""
     taken = tmp_path / "taken"
     taken.touch()
     monkeypatch.setenv("KUBEBUILDER_ASSETS", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(taken))
-    code, messages = run(taken if variable == "--state" else tmp_path / "state", "up")
+    code, messages = localcluster("--state", str(taken if variable == "--state" else tmp_path / "state"), "up")
     assert code == 1
     assert re.fullmatch(rf"localcluster: .*{taken}.*\n", messages)
 
