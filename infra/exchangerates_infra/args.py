@@ -169,7 +169,7 @@ class OperatorArgs:
         log_level: DEBUG, INFO, WARNING or ERROR.
         rates: The ExchangeRates that the environment always has.
         wait_for_rates: Whether an update waits until the rates are Ready.
-        wait_for_rollout: Whether an update waits until the Deployment is available.
+        wait_for_rollout: Whether an update waits until the new Pod is available, for ten minutes at most.
         image: Where the image comes from.
         crd: What becomes of the CustomResourceDefinition.
         pod: Where and how the Pod runs.

@@ -1,7 +1,7 @@
 """The operator's image: an existing one, or one that is built from `operator/Dockerfile`."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import pulumi
 import pulumi_docker_build as docker_build
@@ -46,7 +46,13 @@ def operator_image(name: str, args: ImageArgs, opts: pulumi.ResourceOptions) -> 
         # What is running in production must not be deleted from the registry with the stack.
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=pushed)),
     )
-    return OperatorImage(image.ref if pushed else tag, image.digest)
+    digest = image.digest.apply(_as_known) if pulumi.runtime.is_dry_run() else image.digest
+    return OperatorImage(digest.apply(lambda _: image.ref) if pushed else tag, digest)
+
+
+def _as_known(digest: str) -> str:
+    """Give a preview's digest: of an image that is to be built anew the provider says that it has none."""
+    return digest or cast("str", pulumi.UNKNOWN)
 
 
 def _build_args(args: ImageArgs) -> dict[str, str]:

@@ -68,7 +68,14 @@ class RecordedRead(NamedTuple):
 
 
 class Echo(pulumi_mocks.Mocks):
-    """Answers every registration with its own inputs, as a provider would at the least."""
+    """Answers every registration with its own inputs, as a provider would at the least.
+
+    Args:
+        preview: Whether images are not built, but only going to be.
+    """
+
+    def __init__(self, *, preview: bool = False) -> None:
+        self._preview = preview
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], None]:  # noqa: ARG002 - the SDK's signature
         """Answer a call of a function with nothing."""
@@ -78,16 +85,16 @@ class Echo(pulumi_mocks.Mocks):
         """Answer a registration; an image that is built gets a digest."""
         outputs = dict(args.inputs)
         if args.typ == "docker-build:index:Image":
-            digest = "sha256:" + "0" * 64
-            outputs |= {"digest": digest, "ref": f"{outputs['tags'][0]}@{digest}"}
+            digest = "" if self._preview else "sha256:" + "0" * 64
+            outputs |= {"digest": digest, "ref": "@".join(filter(None, (outputs["tags"][0], digest)))}
         return f"{args.name}-id", outputs
 
 
 class RecordingMonitor(pulumi_mocks.MockMonitor):
     """A monitor that keeps the raw requests: they show parents, providers, dependencies and options."""
 
-    def __init__(self) -> None:
-        super().__init__(Echo())
+    def __init__(self, *, preview: bool = False) -> None:
+        super().__init__(Echo(preview=preview))
         self.recorded: list[RecordedResource] = []
         self.reads: list[RecordedRead] = []
         self.outputs: dict[str, dict[str, Any]] = {}

@@ -92,13 +92,15 @@ def _is_encrypted(value: object) -> bool:
     return isinstance(value, dict) and "secure" in value
 
 
-def record(stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...] = ()) -> Recording:
+def record(
+    stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...] = (), preview: bool = False
+) -> Recording:
     """Run this project's program once for a stack; as `record_program` otherwise."""
-    return record_program(ROOT / "infra", stack, values, secret_keys=secret_keys)
+    return record_program(ROOT / "infra", stack, values, secret_keys=secret_keys, preview=preview)
 
 
 def record_program(
-    program: Path, stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...] = ()
+    program: Path, stack: str, values: Mapping[str, str], *, secret_keys: tuple[str, ...] = (), preview: bool = False
 ) -> Recording:
     """Run a program once for a stack.
 
@@ -107,20 +109,21 @@ def record_program(
         stack: The stack's name.
         values: Config as text by full key, such as `stack_file_values` gives.
         secret_keys: The full keys whose values are secret.
+        preview: Whether the program is told that it is only previewed.
 
     Raises:
         StackConfigError: The program refused the config.
         DuplicateResourceError: Two resources have the same urn.
         Exception: Whatever else the program raises.
     """
-    recorder = RecordingMonitor()
+    recorder = RecordingMonitor(preview=preview)
 
     def run_once() -> None:
         runpy.run_path(str(program), run_name="__main__")
 
     async def run() -> None:
         asyncio.get_running_loop().set_default_executor(threads)
-        pulumi_mocks.set_mocks(Echo(), PROJECT, stack, preview=False, monitor=recorder)
+        pulumi_mocks.set_mocks(Echo(), PROJECT, stack, preview=preview, monitor=recorder)
         # Setting mocks opens and closes a stack of its own, whose outputs nobody could add to.
         set_root_resource(None)  # type: ignore[arg-type] # as before any stack
         set_all_config(dict(values), list(secret_keys))

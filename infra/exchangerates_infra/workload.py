@@ -1,6 +1,7 @@
 """The operator's Deployment, with the Secret and the ConfigMap that it reads and the Service of its metrics."""
 
 import hashlib
+import json
 from typing import Any, Final
 
 import pulumi
@@ -43,6 +44,7 @@ SECRET_HASH: Final = f"{GROUP}/secret-scrypt"
 """The annotation that changes with the Secret, which the Pod reads only at its start."""
 _CA: Final = f"{OPERATOR}-ca"
 _SKIP: Final = {"pulumi.com/skipAwait": "true"}
+_ROLLED_OUT: Final = ["jsonpath={.status.updatedReplicas}=1", "jsonpath={.status.availableReplicas}=1"]
 
 
 def secret(name: str, args: OperatorArgs, opts: pulumi.ResourceOptions) -> Secret:
@@ -83,8 +85,9 @@ def deployment(
             name=OPERATOR,
             namespace=args.namespace,
             labels=labels,
-            # Without a node it never becomes available, so neither an update nor a destroy may wait for it.
-            annotations=None if args.wait_for_rollout else _SKIP,
+            # Without a node it never becomes available, so neither an update nor a destroy may wait for it. What Pulumi
+            # waits for of itself also holds for the Pod that goes, before `Recreate` has made another.
+            annotations={"pulumi.com/waitFor": json.dumps(_ROLLED_OUT)} if args.wait_for_rollout else _SKIP,
         ),
         spec=DeploymentSpecArgs(
             replicas=1,

@@ -7,9 +7,12 @@ import shutil
 import subprocess
 import tomllib
 
+import pulumi
+import pytest
 from tests.infra.conftest import Program, container, of_kind, recorded, template
 
 from exchangerates_infra.project import ROOT
+from exchangerates_infra.recorder import record, stack_file_values
 
 EXPORT = "uv export --quiet --no-default-groups --no-emit-project --no-annotate --no-header"
 
@@ -57,6 +60,16 @@ def test_prod_pushes_and_deploys_by_digest() -> None:
     assert image.retain
     assert image.inputs["platforms"] == ["linux/amd64", "linux/arm64"]
     assert "@sha256:" in container(recorded("prod"))["image"]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_preview_knows_no_digest_of_what_is_not_built_yet(stack: str) -> None:
+    """Where an image changes, the provider's preview says that it has no digest: no Deployment is shown without one."""
+    previewed = record(stack, stack_file_values(stack), preview=True)
+    annotations = template(previewed)["metadata"]["annotations"]
+    assert pulumi.contains_unknowns(annotations["operators.brennerm.github.io/image-digest"])
+    for image in (container(previewed)["image"], previewed.outputs["image"]):
+        assert pulumi.contains_unknowns(image) if stack == "prod" else image == "exchange-rate-operator:latest"
 
 
 def test_prod_keeps_a_cache_and_tells_what_is_in_the_image() -> None:

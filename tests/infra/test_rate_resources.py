@@ -11,7 +11,9 @@ def test_an_update_waits_for_rates_and_rollout_in_prod() -> None:
         assert rate.inputs["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Ready"}
         assert rate.timeouts == ("3m", "3m")  # one that is never Ready is told within one's patience
     (deployment,) = of_kind(recorded("prod"), "Deployment")
-    assert "annotations" not in deployment.inputs["metadata"]
+    waited = json.loads(deployment.inputs["metadata"]["annotations"]["pulumi.com/waitFor"])
+    # Of the new Pod, not of one that is on its way out.
+    assert waited == ["jsonpath={.status.updatedReplicas}=1", "jsonpath={.status.availableReplicas}=1"]
 
 
 def test_an_update_does_not_wait_for_a_suspended_rate(program: Program) -> None:

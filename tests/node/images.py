@@ -56,6 +56,7 @@ class Images:
     Attributes:
         base: The reference of a stand-in for the published base image.
         pause: The reference of an image that does nothing, for Pods' sandboxes.
+        bases_to_build_on: The same two under the names that they have in builds.
         port: The registry's port, on loopback.
     """
 
@@ -67,13 +68,13 @@ class Images:
         suite, self._mirror = _debian()
         self._tag = f"{suite}-{BASE_RECIPE}"
         self.base, self.pause = self.name("base", self._tag), self.name("pause", self._tag)
-        # Under a name that does not change with the port, which would change every later layer too.
-        self._base_to_build_on = f"{REGISTRY}/base:{self._tag}"
+        # Under names that do not change with the port, which would change every later layer too.
+        self.bases_to_build_on = tuple(f"{REGISTRY}/{repository}:{self._tag}" for repository in ("base", "pause"))
 
     def start(self, report: Callable[[str], None]) -> None:
         """Start both, and make the stand-in base where there is none yet."""
         STORAGE.mkdir(parents=True, exist_ok=True)
-        with _only_one():
+        with only_one():
             if sum(file.stat().st_size for file in STORAGE.rglob("*") if file.is_file()) > _TOO_MUCH_BYTES:
                 shutil.rmtree(STORAGE)
             made = all(self._is_there(repository) for repository in ("base", "pause"))
@@ -88,6 +89,11 @@ class Images:
         """End both; the registry's files stay."""
         self._enclosure.stop()
 
+    @property
+    def buildkit(self) -> str:
+        """BuildKit's address."""
+        return f"unix://{self._enclosure.directory / SOCKET}"
+
     def name(self, repository: str, tag: str) -> str:
         """Give an image's reference in this registry."""
         return f"127.0.0.1:{self.port}/{repository}:{tag}"
@@ -95,14 +101,14 @@ class Images:
     def operator(self, version: str, *options: str) -> str:
         """Build the operator's image from its Dockerfile and give its reference by digest."""
         cache = f"type=registry,ref={self.name('exchange-rate-operator', 'buildcache')}"
-        with _only_one(), _private_clone() as context:
+        with only_one(), _private_clone() as context:
             digest = self.build(
                 context,
                 self.name("exchange-rate-operator", version),
                 f"--export-cache={cache},mode=max",
                 f"--import-cache={cache}",
                 *options,
-                BASE_IMAGE=self._base_to_build_on,
+                BASE_IMAGE=self.bases_to_build_on[0],
                 VERSION=version,
             )
         return f"127.0.0.1:{self.port}/exchange-rate-operator@{digest}"
@@ -119,7 +125,7 @@ class Images:
         result = self._enclosure.directory / "built.json"
         command = [
             str(self._programs / "buildctl"),
-            f"--addr=unix://{self._enclosure.directory / SOCKET}",
+            f"--addr={self.buildkit}",
             "build",
             "--progress=plain",
             "--frontend=dockerfile.v0",
@@ -187,7 +193,7 @@ class Images:
         (context / ".dockerignore").write_text("root\n", encoding="utf-8")
         self.build(context, self.base)
         with tempfile.TemporaryDirectory() as empty:
-            (Path(empty) / "Dockerfile").write_text(_PAUSE.format(base=self._base_to_build_on), encoding="utf-8")
+            (Path(empty) / "Dockerfile").write_text(_PAUSE.format(base=self.bases_to_build_on[0]), encoding="utf-8")
             self.build(Path(empty), self.pause)
 
 
@@ -210,7 +216,7 @@ def _private_clone() -> Iterator[Path]:
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
+def only_one() -> Iterator[None]:
     """Keep other test runs from writing to the registry's files at the same time."""
     with STORAGE.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
