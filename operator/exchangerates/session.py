@@ -67,8 +67,6 @@ def open_session(  # noqa: PLR0913 - a session has these parts
 
 def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> aiohttp.ClientMiddlewareType:
     async def with_token(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        if request.url.query.get("watch") == "true":
-            watching(request.url.path)
         try:
             token = None if tokens is None else await tokens.token()
         except CredentialsError as error:
@@ -79,6 +77,8 @@ def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> 
         response = await handler(request)
         if tokens is not None and response.status == HTTPStatus.UNAUTHORIZED:
             tokens.refused()
+        if request.url.query.get("watch") == "true" and response.status == HTTPStatus.OK:
+            watching(request.url.path)
         return response
 
     return with_token

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,21 +18,26 @@ from exchangerates.agenda import Agenda
 from exchangerates.cluster import Cluster
 from exchangerates.controller import WORKERS
 from exchangerates.informer import Informer
+from exchangerates.news import everything
 from exchangerates.observed import Observed
+from exchangerates.session import open_session
 
 NAMESPACES = tuple(f"team-{number}" for number in range(40))
 DEADLINE_S = 60.0
 
 
 class WatchServer:
-    """An API server without objects, and how many watches are open at it."""
+    """An API server without objects: the watches that are open at it, and the paths that nobody may read."""
 
     def __init__(self) -> None:
         self.url = ""
         self.opened = asyncio.Semaphore(0)
+        self.refused: set[str] = set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a list with nothing; let a watch hang."""
+        if request.path in self.refused:
+            return web.json_response({"kind": "Status"}, status=403)
         if request.query.get("watch") != "true":
             return web.json_response({"items": [], "metadata": {}})
         response = web.StreamResponse()
@@ -104,6 +110,25 @@ def test_the_watches_of_forty_namespaces_leave_room_for_calls(tmp_path: Path, mo
             for task in watches:
                 task.cancel()
             await asyncio.wait(watches)
+            await client.close()
+
+    asyncio.run(story())
+
+
+def test_a_watch_that_is_refused_is_none_that_was_opened() -> None:
+    """Kopf tries it again every few seconds; each would have everything listed anew."""
+    told = asyncio.Queue[str]()
+
+    async def story() -> None:
+        async with serving() as server, asyncio.timeout(DEADLINE_S):
+            server.refused.add("/lost")
+            trust = ssl.create_default_context()
+            client = open_session(trust, {}, None, told.put_nowait, everything, namespaces=1).client
+            await watch(client, f"{server.url}/lost")
+            opened = asyncio.create_task(watch(client, f"{server.url}/default"))
+            assert await told.get() == "/default"
+            opened.cancel()
+            await asyncio.wait({opened})
             await client.close()
 
     asyncio.run(story())
