@@ -181,7 +181,7 @@ def test_what_was_put_off_after_its_time_had_come_comes_at_the_later_time() -> N
 
 @pytest.mark.parametrize("gone", [False, True], ids=["put off again and again", "gone again and again"])
 def test_what_is_void_takes_no_memory_for_long(*, gone: bool) -> None:
-    """Each second somebody's change puts a due time off for a month, or an object comes and goes; nothing else is due."""
+    """Each second a due time is put off for a month, or an object comes and goes, and nothing else is due."""
     schedule = Schedule[str](one_group)
     for number in range(10):
         schedule.at(f"other-{number}", 1e5 + number)
