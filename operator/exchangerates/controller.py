@@ -132,6 +132,9 @@ class Controller:
                     self.agenda.lose_exchange_rate(key, owner.uid)
                 elif self.agenda.memory(key) is memory:
                     self.agenda.plan(key, outcome.reason, outcome.again_s)
+        except asyncio.CancelledError:
+            self.agenda.look_now(key)  # for the next run: this pass has planned none
+            raise
         finally:
             self._running.pop(key, None)
             self.agenda.schedule.done(key)

@@ -3,7 +3,6 @@
 Raw bodies go in; frozen values come out. Nothing in them is validated.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
@@ -72,7 +71,7 @@ class ExchangeRate:
         request, approval = annotations.get(REFRESH_ANNOTATION), annotations.get(APPROVE_ANNOTATION)
         return cls(
             key=_key(meta),
-            uid=sys.intern(meta["uid"]),
+            uid=slim(meta["uid"]),
             resource_version=int(meta["resourceVersion"]),
             generation=meta.get("generation", 0),
             deleting="deletionTimestamp" in meta,
@@ -153,4 +152,4 @@ def _content(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key(meta: Mapping[str, Any]) -> ObjectKey:
-    return ObjectKey(sys.intern(meta["namespace"]), sys.intern(meta["name"]))
+    return ObjectKey(slim(meta["namespace"]), slim(meta["name"]))
