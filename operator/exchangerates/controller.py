@@ -129,7 +129,7 @@ class Controller:
                 if outcome is None:
                     return
                 if outcome is GONE:
-                    self.agenda.lose_exchange_rate(key, owner.uid)
+                    self.agenda.let_go(owner)
                 elif self.agenda.memory(key) is memory:
                     self.agenda.plan(key, outcome.reason, outcome.again_s)
         except asyncio.CancelledError:

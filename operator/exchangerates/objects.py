@@ -97,6 +97,7 @@ class ConfigMap:
         own_quote: Whether the operator alone has set its quote.
         binary_keys: The keys of its `binaryData`.
         too_large: Whether its data is larger than any of ours, and not all of it is kept.
+        deleting: Whether it has a deletion timestamp: it stays, and is read, until somebody takes its finalizers away.
     """
 
     key: ObjectKey
@@ -113,6 +114,7 @@ class ConfigMap:
     own_quote: bool = False
     binary_keys: frozenset[str] = _NO_KEYS
     too_large: bool = False
+    deleting: bool = False
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ConfigMap":
@@ -129,6 +131,7 @@ class ConfigMap:
             labels=_NO_ITEMS,
             immutable=bool(body.get("immutable")),
             data=_NO_ITEMS,
+            deleting="deletionTimestamp" in meta,
         )
         return seen if seen.owner_name is None else replace(seen, **_content(body))  # a stranger's is never touched
 
