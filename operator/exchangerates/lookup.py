@@ -21,6 +21,8 @@ from exchangerates.spec import MAX_REFRESH_INTERVAL_S, ExchangeRateSpec
 _LATE: Final = dt.timedelta(days=1)
 """How late a provider may publish the rate of a day."""
 _SATURDAY: Final = 5
+_MOMENT_S: Final = 60.0
+"""How much sooner than a wish was acknowledged the table may have come that fulfilled it."""
 _LOOK_AGAIN_S: Final = 3600.0
 """How old a table may be for who has no good rate, and how long until the next look, also where few are asked for."""
 
@@ -41,7 +43,7 @@ class Found:
     Attributes:
         published: What is to be published.
         usable_s: Seconds until it should be looked again; 0 keeps the look that is planned.
-        looked: False where it was too early to ask anybody, or nobody has answered: who has wished for a look waits.
+        looked: False where it was too early to ask anybody: who has wished for a look waits for it.
     """
 
     published: Publication
@@ -95,12 +97,12 @@ class Lookup:
         except ReconcileError as error:
             if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
                 raise
-            return Found(published, error.retry_after_s or 0.0, looked=False)
+            return Found(published, error.retry_after_s or 0.0)
         decided = decide(self.spec, published, fetched.quotes, self.now)
         if decided.held is not None:
             decided = self._second_opinion(decided, decided.held)
         usable_s = min(fetched.usable_s, _LOOK_AGAIN_S) if self._is_stale(decided) else fetched.usable_s
-        return Found(decided, usable_s, looked=fetched.looked)
+        return Found(decided, usable_s)
 
     def _published(self) -> Publication | None:
         """Give what is published, or may be; nobody quotes further ahead than tomorrow: that was written by others."""
@@ -153,8 +155,10 @@ class Lookup:
     def _fetch(self, published: Publication | None) -> Fetched:
         urgent = published is None or self._is_stale(published)
         max_age_s = min(self.spec.refresh_interval_s, _LOOK_AGAIN_S) if urgent else self.spec.refresh_interval_s
-        # Who asks by annotation takes the newest table that the provider allows, not one of the last interval.
-        return self.rates.quote(self.spec, max_age_s if status.acknowledged(self.owner) else 0.0, urgent=urgent)
+        # Who asks by annotation takes the newest table that the provider allows, not one of the last interval; where
+        # nobody answered then, one that is newer than the wish.
+        wished_s = status.refreshed_s(self.owner, self.now) + _MOMENT_S if status.acknowledged(self.owner) else 0.0
+        return self.rates.quote(self.spec, min(max_age_s, wished_s), urgent=urgent)
 
     def _is_stale(self, published: Publication) -> bool:
         return published.age_s(self.now) > self.spec.max_age_s

@@ -1,6 +1,7 @@
 """The desired status. Pure: values and `now` in, dict out. What it says is read back by `memory`."""
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -99,6 +100,16 @@ def acknowledged(owner: ExchangeRate) -> bool:
     """Tell whether the status shows the object's refresh annotation already, or there is none."""
     last = owner.remembered.get("lastRefresh")
     return owner.refresh_request is None or (isinstance(last, Mapping) and last.get("request") == owner.refresh_request)
+
+
+def refreshed_s(owner: ExchangeRate, now: dt.datetime) -> float:
+    """Give the seconds since the object's last wish for a newer quote was acknowledged; infinity without one."""
+    last = owner.remembered.get("lastRefresh")
+    try:
+        when = dt.datetime.strptime(last["time"], TIME).replace(tzinfo=dt.UTC) if isinstance(last, Mapping) else None
+    except (KeyError, TypeError, ValueError):
+        return math.inf  # anybody may have written it
+    return math.inf if when is None else max((now - when).total_seconds(), 0.0)
 
 
 def condition(status: Mapping[str, Any], kind: Condition) -> Mapping[str, Any]:
