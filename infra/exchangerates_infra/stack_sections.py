@@ -25,7 +25,8 @@ _REPOSITORY: Final = r"(localhost|[a-z0-9\-]+:[0-9]+|[a-z0-9\-]+(\.[a-z0-9\-]+)+
 """With the registry's host: without one, the built image has no reference by digest."""
 _SHORT_OF_DOCKER_HUB: Final = r"index\.docker\.io/.*|docker\.io/[^/]+"
 """What Docker writes in another way: docker.io in place of the first, docker.io/library/... in place of the second."""
-_OF_A_BUILD: Final = ("repository", "tag", "platforms", "builder", "baseImage", "provenance", "sbom")
+OF_A_BUILD: Final = ("repository", "tag", "platforms", "builder", "baseImage", "provenance", "sbom")
+"""The keys of `image` that are about building one."""
 _CREDENTIALS: Final = r"[^\s:/?#@\[\]]+:[^\s:/?#@\[\]]+"
 _CREDENTIALS_APART: Final = "and user and password with `pulumi config set --secret proxyCredentials user:password`"
 _PLATFORM: Final = "|".join(re.escape(platform.value) for platform in docker_build.Platform)
@@ -55,7 +56,7 @@ def image(reader: ConfigReader) -> ImageArgs:
         )
         if re.fullmatch(_SHORT_OF_DOCKER_HUB, args.repository or ""):
             section.mistake("repository", "Docker Hub's as docker.io/ACCOUNT/NAME, such as docker.io/team/operator")
-        for key in _OF_A_BUILD:
+        for key in OF_A_BUILD:
             if args.ref is not None and section.has(key):
                 section.mistake(key, "either ref, an image that is there, or this key, for one that is built")
         for key in ("platforms", "provenance", "sbom"):
