@@ -105,7 +105,7 @@ def pod(reader: ConfigReader) -> PodArgs:
 
 def egress(reader: ConfigReader, secrets: Collection[str]) -> EgressArgs:
     """Read the way to the rate providers."""
-    credentials = _proxy_credentials(reader, secrets)
+    credentials = _proxy_credentials(reader)
     if "proxy" in secrets:
         reader.mistake("proxy", "(encrypted)", f"the addresses in plain text, {_CREDENTIALS_APART}")
     bundle = reader.text("caBundle", "") or None
@@ -137,8 +137,8 @@ def _proxy(section: Section, key: str) -> str | None:
     return address
 
 
-def _proxy_credentials(reader: ConfigReader, secrets: Collection[str]) -> str | None:
-    value = reader.encrypted("proxyCredentials", secrets)
+def _proxy_credentials(reader: ConfigReader) -> str | None:
+    value = reader.encrypted("proxyCredentials")
     if value and not re.fullmatch(_CREDENTIALS, value):
         reader.mistake("proxyCredentials", "(not shown)", "user:password as in an address, an @ as %40")
     return value or None

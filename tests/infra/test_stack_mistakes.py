@@ -63,6 +63,17 @@ from exchangerates_infra.stack_config import StackConfig
         pytest.param("minFetchIntervals", '{"ecb": "0s"}', "a duration from 1s", id="no interval"),
         pytest.param("minFetchIntervals", '{"fixer": "8h"}', "frankfurter, ecb", id="interval of nobody"),
         pytest.param("providerUrls", '{"ecb": "ftp://x"}', "an address", id="address"),
+        *(
+            pytest.param("providerUrls", given, told, id=f"a password in {given}".replace("planted-key", "password"))
+            for given, told in (
+                ('{"ecb": "https://me:planted-key@x"}', "without user and password"),
+                ('{"ecb": "https://planted-key@x"}', "without user and password"),
+                ('{"ecb": "https//me:planted-key@x"}', "without user and password"),
+                ("https://me:planted-key@x", "a list or an object"),
+                ('"https://me:planted-key@x"', "write an object"),
+            )
+        ),
+        pytest.param("image", '{"repository": "r/op:1@sha256:0"}', "'r/op:1@sha256:0'", id="a digest, no password"),
         pytest.param("rates", '[{"currency": "usd"}]', "three capital letters", id="rate's currency"),
         pytest.param(
             "rates",
@@ -105,7 +116,7 @@ def test_a_provider_that_needs_a_key_asks_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "secret", "told"),
+    ("values", "key", "told"),
     [
         pytest.param(
             {"proxy": '{"https": "http://planted-key:x@proxy:1"}'}, "proxy", "the addresses in plain text", id="proxy"
@@ -119,6 +130,10 @@ def test_a_provider_that_needs_a_key_asks_for_it() -> None:
             "an absolute path, or ~/",
             id="kubeconfig's relative path",
         ),
+        pytest.param({"maxAge": "planted-key"}, "maxAge", "what an ExchangeRate may have as maxAge", id="a duration"),
+        pytest.param({"caBundle": "planted-key"}, "caBundle", "(encrypted)", id="a bundle"),
+        pytest.param({"rates": '[{"currency": "planted-key"}]'}, "rates[0].currency", "(encrypted)", id="a rate"),
+        pytest.param({"minFetchIntervals": '{"ecb": "planted-key"}'}, "minFetchIntervals.ecb", "from 1s", id="a map"),
         *(
             pytest.param(
                 {"proxyCredentials": wrong, "proxy": '{"https": "http://proxy:1"}'},
@@ -129,9 +144,9 @@ def test_a_provider_that_needs_a_key_asks_for_it() -> None:
         ),
     ],
 )
-def test_what_is_encrypted_is_in_no_message(values: dict[str, str], secret: str, told: str) -> None:
+def test_what_is_encrypted_is_in_no_message(values: dict[str, str], key: str, told: str) -> None:
     """What to write is told all the same."""
-    assert_told(values, told, f"{secret}: ", {secret})
+    assert_told(values, told, f"{key}: ", {key.partition(".")[0].partition("[")[0]})
 
 
 @pytest.mark.parametrize(
