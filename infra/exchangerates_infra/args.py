@@ -137,7 +137,7 @@ class MonitoringArgs:
     Attributes:
         enabled: Whether there are a ServiceMonitor, a PrometheusRule and a dashboard.
         labels: Labels by which the cluster's Prometheus selects the first two.
-        dashboard_labels: Labels by which Grafana's sidecar finds the dashboard's ConfigMap.
+        dashboard_labels: Labels by which Grafana's sidecar finds the dashboard's ConfigMap; empty for no dashboard.
         scrape_interval: Time between two scrapes, a Prometheus duration.
         runbook_url: Where the alerts' runbook is; an alert adds its name as the fragment.
     """

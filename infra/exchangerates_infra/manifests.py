@@ -64,7 +64,7 @@ def stack_manifests(stack: str, overrides: Mapping[str, object], image: str | No
     """
     values = stack_file_values(stack, overrides)
     if image is not None:
-        values[_IMAGE] = _with_reference(values[_IMAGE], image)
+        values[_IMAGE] = _with_reference(values.get(_IMAGE, ""), image)
     # The encrypted ones are Pulumi's alone; what stands for them here goes into no output.
     values |= dict.fromkeys(_KEYS, "elsewhere")
     if _CREDENTIALS in encrypted_keys(stack):

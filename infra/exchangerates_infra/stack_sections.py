@@ -158,10 +158,13 @@ def monitoring(reader: ConfigReader) -> MonitoringArgs:
     """Read what is there for Prometheus and Grafana."""
     defaults = MonitoringArgs()
     with Section(reader, "monitoring") as section:
+        dashboard_labels = section.labels("dashboardLabels")
+        if section.given("dashboardLabels") is None:
+            dashboard_labels = dict(defaults.dashboard_labels)
         return MonitoringArgs(
             enabled=section.boolean("enabled", default=False),
             labels=section.labels("labels"),
-            dashboard_labels=section.labels("dashboardLabels") or defaults.dashboard_labels,
+            dashboard_labels=dashboard_labels,
             scrape_interval=section.text("scrapeInterval", _SCRAPE_INTERVAL, "a duration such as 30s or 1m30s")
             or defaults.scrape_interval,
             runbook_url=section.text("runbookUrl", r"\S+", "an address such as https://wiki.example.com/runbook")
