@@ -138,7 +138,7 @@ class MonitoringArgs:
         enabled: Whether there are a ServiceMonitor, a PrometheusRule and a dashboard.
         labels: Labels by which the cluster's Prometheus selects the first two.
         dashboard_labels: Labels by which Grafana's sidecar finds the dashboard's ConfigMap; empty for no dashboard.
-        scrape_interval: Time between two scrapes, a Prometheus duration.
+        scrape_interval: Time between two scrapes, a Prometheus duration of at most 5m, or 0 for Prometheus' own.
         runbook_url: Where the alerts' runbook is; an alert adds its name as the fragment.
     """
 

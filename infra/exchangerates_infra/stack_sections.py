@@ -32,8 +32,11 @@ _CREDENTIALS_APART: Final = "and user and password with `pulumi config set --sec
 _PLATFORM: Final = "|".join(re.escape(platform.value) for platform in docker_build.Platform)
 """Those that the image's resource takes: none has a variant."""
 
-_SCRAPE_INTERVAL: Final = "0|" + "".join(f"([0-9]+{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
-"""The Prometheus Operator's own pattern: units in this order, each once."""
+_UNITS: Final = {"y": 31536000, "w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+_SCRAPE_INTERVAL: Final = "0|" + "".join(f"([0-9]+{unit})?" for unit in _UNITS)
+"""The Prometheus Operator's own pattern: units in this order, each once. 0 is Prometheus' own interval."""
+_MAX_SCRAPE_INTERVAL_S: Final = 300
+"""For how long Prometheus takes a value for the present one, unless it is told otherwise."""
 
 
 def image(reader: ConfigReader) -> ImageArgs:
@@ -165,8 +168,17 @@ def monitoring(reader: ConfigReader) -> MonitoringArgs:
             enabled=section.boolean("enabled", default=False),
             labels=section.labels("labels"),
             dashboard_labels=dashboard_labels,
-            scrape_interval=section.text("scrapeInterval", _SCRAPE_INTERVAL, "a duration such as 30s or 1m30s")
-            or defaults.scrape_interval,
+            scrape_interval=_scrape_interval(section) or defaults.scrape_interval,
             runbook_url=section.text("runbookUrl", r"\S+", "an address such as https://wiki.example.com/runbook")
             or defaults.runbook_url,
         )
+
+
+def _scrape_interval(section: Section) -> str | None:
+    interval = section.text("scrapeInterval", _SCRAPE_INTERVAL, "a duration such as 30s or 1m30s")
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall("([0-9]+)([a-z]+)", interval or ""))
+    if seconds > _MAX_SCRAPE_INTERVAL_S:
+        section.mistake(
+            "scrapeInterval", "at most 5m: Prometheus drops a value then, and would take the operator for down"
+        )
+    return interval

@@ -54,6 +54,10 @@ from exchangerates_infra.stack_config import StackConfig
             )
             for given in ("1", 30, "30s1m", "30s30s", "1m 30s", "1.5m")
         ),
+        *(
+            pytest.param("monitoring", json.dumps({"scrapeInterval": given}), "at most 5m", id=f"every {given}")
+            for given in ("5m1s", "300001ms", "1h", "1d")
+        ),
         pytest.param("kubeconfig", "apiVersion: v1\nusers: [planted-key]", "--secret", id="kubeconfig in plain text"),
         *(
             pytest.param("kubeconfig", path, f"'{path}': write an absolute path, or ~/", id=path)
