@@ -87,12 +87,15 @@ class PodArgs:
         node_selector: Labels that its node must have.
         tolerations: Taints that it tolerates, as in a Pod's spec.
         priority_class: The name of its PriorityClass.
+        resources: `requests` and `limits` of its container, a quantity by resource, in place of single ones of
+            {requests: {cpu: 50m, memory: 96Mi}, limits: {memory: 384Mi}} or besides them.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
     priority_class: str | None = None
+    resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from exchangerates_infra.args import (
 )
 from exchangerates_infra.config_reader import ConfigReader
 from exchangerates_infra.config_section import Section
+from exchangerates_infra.resources import read_resources
 from exchangerates_infra.tolerations import check_toleration
 
 SBOM_GENERATOR: Final = "docker/buildkit-syft-scanner:stable-1"
@@ -103,6 +104,7 @@ def pod(reader: ConfigReader) -> PodArgs:
             node_selector=section.labels("nodeSelector"),
             tolerations=tolerations,
             priority_class=section.text("priorityClassName", r"[a-z0-9][a-z0-9.\-]*", "the name of a PriorityClass"),
+            resources=read_resources(reader, "pod.resources", section.given("resources")),
         )
 
 

@@ -23,6 +23,31 @@ def test_a_mistake_of_the_pod_names_its_key_and_what_to_write(value: str, told: 
 
 
 @pytest.mark.parametrize(
+    ("resources", "path", "told"),
+    [
+        pytest.param(["cpu"], "", "an object such as", id="a list"),
+        pytest.param({"limit": {"cpu": 1}}, ".limit", "did you mean limits?", id="limit"),
+        pytest.param({"limits": "1"}, ".limits", "an object such as", id="a number"),
+        pytest.param({"limits": {"cpus": 1}}, ".limits.cpus", "did you mean cpu?", id="cpus"),
+        *(
+            pytest.param({"limits": {"memory": given}}, ".limits.memory", "a quantity such as", id=f"{given!r}")
+            for given in ("1 Gi", "512MB", "lots", "-1Gi", "", True, None)
+        ),
+        pytest.param({"limits": {"memory": "64Mi"}}, ".limits.memory", "they are 96Mi and 64Mi", id="a low limit"),
+        pytest.param({"requests": {"memory": "1G"}}, ".requests.memory", "they are 1G and 384Mi", id="a high request"),
+        pytest.param(
+            {"requests": {"cpu": "1001m"}, "limits": {"cpu": 1}}, ".limits.cpu", "they are 1001m and 1", id="both"
+        ),
+    ],
+)
+def test_bad_resources_are_told(resources: object, path: str, told: str) -> None:
+    """The API server would refuse the Deployment, after half of the stack was made."""
+    (line,) = mistakes({"pod": json.dumps({"resources": resources})})
+    assert line.startswith(f"pod.resources{path}: ")
+    assert told in line
+
+
+@pytest.mark.parametrize(
     ("toleration", "path", "told"),
     [
         pytest.param({"kee": "x", "operator": "Exists"}, "kee", "did you mean key?", id="key of the toleration"),
