@@ -19,6 +19,7 @@ from exchangerates_infra.config_reader import ConfigReader
 from exchangerates_infra.config_section import Section
 from exchangerates_infra.resources import read_resources
 from exchangerates_infra.tolerations import check_toleration
+from exchangerates_infra.workload import LABELS
 
 SBOM_GENERATOR: Final = "docker/buildkit-syft-scanner:stable-1"
 """What lists an image's contents where the stack names no other: BuildKit's own default."""
@@ -99,8 +100,11 @@ def pod(reader: ConfigReader) -> PodArgs:
         tolerations = tuple({key: value for key, value in found.items() if value not in (None, "")} for found in given)
         for index, toleration in enumerate(tolerations):
             check_toleration(reader, f"pod.tolerations[{index}]", toleration)
+        labels = section.labels("labels")
+        for key in LABELS.keys() & labels.keys():
+            reader.mistake(f"pod.labels.{key}", labels[key], "another label: this one is the operator's own")
         return PodArgs(
-            labels=section.labels("labels"),
+            labels=labels,
             node_selector=section.labels("nodeSelector"),
             tolerations=tolerations,
             priority_class=section.text("priorityClassName", r"[a-z0-9][a-z0-9.\-]*", "the name of a PriorityClass"),
@@ -120,6 +124,8 @@ def egress(reader: ConfigReader, secrets: Collection[str]) -> EgressArgs:
         https, http = _proxy(section, "https"), _proxy(section, "http")
         if credentials and not (section.has("https") or section.has("http")):
             reader.mistake("proxyCredentials", "(encrypted)", "proxy.https or proxy.http too, or leave it out")
+        if section.has("exceptions") and not (section.has("https") or section.has("http")):
+            section.mistake("exceptions", "proxy.https or proxy.http too, or leave it out")
         return EgressArgs(
             https_proxy=https,
             http_proxy=http,
@@ -153,7 +159,7 @@ def network_policy(reader: ConfigReader) -> NetworkPolicyArgs:
     """Read the NetworkPolicy."""
     with Section(reader, "networkPolicy") as section:
         return NetworkPolicyArgs(
-            enabled=section.boolean("enabled", default=False),
+            enabled=section.enabled("apiServerPorts", "ports"),
             api_server_ports=section.ports("apiServerPorts", NetworkPolicyArgs().api_server_ports),
             ports=section.ports("ports", ()),
         )
@@ -167,7 +173,7 @@ def monitoring(reader: ConfigReader) -> MonitoringArgs:
         if section.given("dashboardLabels") is None:
             dashboard_labels = dict(defaults.dashboard_labels)
         return MonitoringArgs(
-            enabled=section.boolean("enabled", default=False),
+            enabled=section.enabled("labels", "dashboardLabels", "scrapeInterval", "runbookUrl"),
             labels=section.labels("labels"),
             dashboard_labels=dashboard_labels,
             scrape_interval=_scrape_interval(section) or defaults.scrape_interval,

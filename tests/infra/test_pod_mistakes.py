@@ -12,6 +12,9 @@ from exchangerates_infra.stack_config import StackConfig
     ("value", "told"),
     [
         pytest.param('{"labels": {"team": 1}}', "pod.labels.team: '1': write a text", id="label"),
+        pytest.param(
+            '{"labels": {"app.kubernetes.io/name": "x"}}', "pod.labels.app.kubernetes.io/name: 'x': write an", id="own"
+        ),
         pytest.param('{"labels": ["team"]}', "an object of labels", id="labels as a list"),
         pytest.param('{"nodeSelector": {"a b": "c"}}', "pod.nodeSelector: 'a b': write a key", id="label's key"),
         pytest.param('{"priorityClassName": "High!"}', "the name of a PriorityClass", id="priority class"),

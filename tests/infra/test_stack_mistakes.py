@@ -43,6 +43,7 @@ from exchangerates_infra.stack_config import StackConfig
             id="proxy's password",
         ),
         pytest.param("proxy", '{"https": "me:planted-key@proxy"}', "the address alone", id="a password and no scheme"),
+        pytest.param("proxy", '{"exceptions": [".example.com"]}', "proxy.https or proxy.http too", id="no proxy"),
         pytest.param("proxyCredentials", "me:planted-key", "--secret", id="credentials in plain text"),
         pytest.param("proxy", '{"exceptions": "a,b"}', "a list of hosts", id="exceptions"),
         pytest.param("caBundle", "/etc/ca.crt", "PEM", id="bundle"),
@@ -100,6 +101,29 @@ from exchangerates_infra.stack_config import StackConfig
 def test_a_mistake_names_its_key_and_what_to_write(key: str, value: str, told: str) -> None:
     """The text says which key, which value, and what to write."""
     assert_told({key: value}, told, key)
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        pytest.param(key, {name: value}, id=f"{key}.{name}")
+        for key, further in (
+            ("networkPolicy", {"apiServerPorts": [443], "ports": [8080]}),
+            (
+                "monitoring",
+                {"labels": {"a": "b"}, "dashboardLabels": {"a": "b"}, "runbookUrl": "x", "scrapeInterval": "1m"},
+            ),
+        )
+        for name, value in further.items()
+    ],
+)
+def test_a_switch_that_was_forgotten_is_told(key: str, given: dict[str, object]) -> None:
+    """Nothing of it would be there; who writes false has switched it off."""
+    (line,) = mistakes({key: json.dumps(given)})
+    told = f"true, or false to switch it off: {next(iter(given))} alone has no effect"
+    assert line == f"{key}.enabled: '(left out)': write {told}"
+    for enabled in (True, False):
+        StackConfig.parse(CONTEXT | {key: json.dumps({**given, "enabled": enabled})})
 
 
 @pytest.mark.parametrize("place", ["x:99999", "x:abc", "x:0", "x:-1", ":80", "[x"])
