@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import pulumi
 
+from exchangerates import names
 from exchangerates.api import PROVIDERS
 from exchangerates.errors import InvalidSpec
 from exchangerates.spec import Defaults, parse_spec
-from exchangerates_infra import names
 from exchangerates_infra.project import PROJECT
 
 EXAMPLE: Final = Defaults("EUR", PROVIDERS, 3600.0, 168 * 3600.0)

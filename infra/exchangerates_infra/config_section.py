@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
-from exchangerates_infra import names
+from exchangerates import names
 from exchangerates_infra.config_reader import ConfigReader
 
 _MAX_PORT: Final = 65535

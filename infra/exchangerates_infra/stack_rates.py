@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from exchangerates import names
 from exchangerates.api import PROVIDERS_WITHOUT_HISTORY
 from exchangerates.errors import InvalidSpec
 from exchangerates.spec import CURRENCY_PATTERN, ExchangeRateSpec, parse_spec
-from exchangerates_infra import crd_schema, names
+from exchangerates_infra import crd_schema
 from exchangerates_infra.args import RateArgs
 from exchangerates_infra.config_reader import EXAMPLE, ConfigReader
 from exchangerates_infra.crd import spec_schema
@@ -61,7 +62,7 @@ def _rate(reader: ConfigReader, key: str, entry: Mapping[str, Any], providers: S
         reader.mistake(f"{key}.name", name, names.OBJECT_NAME)
     if not names.is_namespace(namespace):
         reader.mistake(f"{key}.namespace", namespace, names.NAMESPACE)
-    parsed = _parsed(reader, key, spec)
+    parsed = _parsed(reader, key, _without_misspelt(spec))
     schema = spec_schema()
     for field, value in spec.items():
         if field in schema:
@@ -100,6 +101,22 @@ def _parsed(reader: ConfigReader, key: str, spec: Mapping[str, Any]) -> Exchange
                 left[head] = _GOOD[head]
             else:
                 del left[head]
+
+
+def _without_misspelt(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out the labels and annotations that `_check_target` tells: each of them; the operator stops at one."""
+    target = spec.get("target")
+    if not isinstance(target, dict):
+        return spec
+    kept = dict(target)
+    for field in {"labels", "annotations"} & target.keys():
+        if isinstance(target[field], dict):
+            kept[field] = {
+                key: value
+                for key, value in target[field].items()
+                if not isinstance(value, str) or names.is_entry(field, key, value)
+            }
+    return {**spec, "target": kept}
 
 
 def _check_target(reader: ConfigReader, key: str, target: object) -> None:

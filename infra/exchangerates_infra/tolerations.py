@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from exchangerates_infra import names
+from exchangerates import names
 from exchangerates_infra.config_reader import ConfigReader
 
 _KEYS: Final = ("key", "operator", "value", "effect", "tolerationSeconds")

@@ -97,7 +97,7 @@ async def _run(settings: Settings) -> None:
     ) as port:
         logger.info("health and metrics are served on %s:%d", settings.http_host, port)
         while True:
-            await _prepare_crd(settings, namespaces[0], metrics)
+            await _prepare_crd(settings, namespaces, metrics)
             try:
                 await _watch_and_work(settings, controller, cluster, metrics)
             except Exception as error:  # noqa: BLE001 - whatever it is: Kopf has logged it with its traceback
@@ -107,7 +107,7 @@ async def _run(settings: Settings) -> None:
                 return
 
 
-async def _prepare_crd(settings: Settings, namespace: str | None, metrics: Metrics) -> None:
+async def _prepare_crd(settings: Settings, namespaces: Sequence[str | None], metrics: Metrics) -> None:
     """Make sure of the CRD before Kopf looks for it: it looks once, and stays deaf if it is not there."""
     cluster = Cluster()
     login = await handlers.log_in(cluster, metrics.watch_opened)
@@ -120,7 +120,7 @@ async def _prepare_crd(settings: Settings, namespace: str | None, metrics: Metri
                     f"the CRD could not be installed: {error}; give the operator's account get, create and patch on "
                     "customresourcedefinitions, or apply operator/exchangerates/crd.yaml and leave --install-crd out"
                 ) from error
-        await crd.wait_for(cluster, namespace)
+        await crd.wait_for(cluster, namespaces)
 
 
 async def _watch_and_work(settings: Settings, controller: Controller, cluster: Cluster, metrics: Metrics) -> None:

@@ -103,6 +103,12 @@ class Agenda:
         self._forget(key)
         return True
 
+    def let_go(self, owner: ExchangeRate) -> None:
+        """Serve this very ExchangeRate no more until it is seen changed; it stays known: to a list it is no news."""
+        known = self.observed.exchange_rates.get(owner.key)
+        if known is not None and known.uid == owner.uid:
+            self._forget(owner.key)
+
     def take_config_map(self, seen: ConfigMap) -> bool:
         """Take up a ConfigMap as it was seen; False where as new a one is known."""
         known = self.observed.config_maps.get(seen.key)

@@ -113,9 +113,10 @@ class Reason(StrEnum):
     Delete or rename it, or set another `target.name`.
     """
     TARGET_REFUSED = "TargetRefused"
-    """The API server refused the ConfigMap; the message has its own words.
+    """The API server refused the ConfigMap, in words that the message has; or finalizers keep one that has to be made
+    anew.
 
-    Correct what it names: a label, a quota, an admission policy.
+    Correct what it names: a quota, an admission policy, the finalizers of others.
     """
     INTERNAL_ERROR = "InternalError"
     """An error that nobody foresaw; it is tried again ever more rarely.

@@ -1,4 +1,4 @@
-"""Reads bodies as the API server returns them, with every text held once. Pure."""
+"""Reads bodies as the API server returns them, with equal texts held once. Pure but for what it remembers of them."""
 
 import hashlib
 import sys
@@ -9,17 +9,45 @@ from exchangerates.api import FIELD_MANAGER
 
 MAX_REQUEST_CHARS: Final = 64
 """What is remembered of a refresh annotation's value; an annotation may be far longer than a status should be."""
+MAX_HELD_BYTES: Final = 8 * 1024 * 1024
+"""How much of texts is remembered for their equals to come: all that ten thousand objects say.
+
+`sys.intern` remembers all for ever on CPython 3.12.
+"""
+_PLACE_BYTES: Final = 80
+"""What each of them takes besides, for its place."""
 _DIGEST_CHARS: Final = 16
 
 T = TypeVar("T")
 
 
+class Texts:
+    """Texts to be held once. Where they are too many it begins anew: those that are frequent are soon there again."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, str] = {}
+        self._bytes = 0
+
+    def once(self, text: str) -> str:
+        """Give the text that came first of those that equal this one."""
+        held = self._held.setdefault(text, text)
+        if held is text:
+            self._bytes += sys.getsizeof(text) + _PLACE_BYTES
+            if self._bytes > MAX_HELD_BYTES:
+                self._held.clear()
+                self._bytes = 0
+        return held
+
+
+_TEXTS: Final = Texts()
+
+
 def slim(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Give JSON with every text held once: ten thousand objects say much the same, and each document says it anew."""
     if isinstance(value, str):
-        return sys.intern(value)
+        return _TEXTS.once(value)
     if isinstance(value, dict):
-        return {sys.intern(key): slim(part) for key, part in value.items()}
+        return {_TEXTS.once(key): slim(part) for key, part in value.items()}
     if isinstance(value, list):
         return [slim(part) for part in value]
     return value

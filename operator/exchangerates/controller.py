@@ -129,9 +129,12 @@ class Controller:
                 if outcome is None:
                     return
                 if outcome is GONE:
-                    self.agenda.lose_exchange_rate(key, owner.uid)
+                    self.agenda.let_go(owner)
                 elif self.agenda.memory(key) is memory:
                     self.agenda.plan(key, outcome.reason, outcome.again_s)
+        except asyncio.CancelledError:
+            self.agenda.look_now(key)  # for the next run: this pass has planned none
+            raise
         finally:
             self._running.pop(key, None)
             self.agenda.schedule.done(key)

@@ -5,6 +5,7 @@ Off where Pulumi owns the CRD. A CRD that somebody else manages is never overwri
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any, Final
@@ -28,8 +29,13 @@ def definition() -> dict[str, Any]:
     return body
 
 
-async def wait_for(cluster: Cluster, namespace: str | None, *, wait_s: float = WAIT_S) -> None:
+async def wait_for(cluster: Cluster, namespaces: Sequence[str | None], *, wait_s: float = WAIT_S) -> None:
     """Wait until the API server serves ExchangeRates. As long as it does not answer, or refuses, no time counts.
+
+    Args:
+        cluster: The API server.
+        namespaces: Where it may be asked; one that may be read is enough. None is all of them.
+        wait_s: How many seconds the kind may be unknown.
 
     Raises:
         CrdMissing: It answered for this long that it does not know the kind.
@@ -37,7 +43,7 @@ async def wait_for(cluster: Cluster, namespace: str | None, *, wait_s: float = W
     waited_s = 0.0
     while waited_s <= wait_s:
         try:
-            if await cluster.serves_exchange_rates(namespace):
+            if await _is_served(cluster, namespaces):
                 return
             if waited_s == 0.0:
                 logger.warning("CRD %s is not there; waiting %.0f s for it", CRD_NAME, wait_s)
@@ -49,6 +55,18 @@ async def wait_for(cluster: Cluster, namespace: str | None, *, wait_s: float = W
         f"CRD {CRD_NAME} did not appear within {wait_s:.0f} s; run `pulumi up`, or apply "
         "operator/exchangerates/crd.yaml, or start the operator with --install-crd"
     )
+
+
+async def _is_served(cluster: Cluster, namespaces: Sequence[str | None]) -> bool:
+    """Ask in one namespace after the other, until one of them may be read or none is left."""
+    *others, last = namespaces
+    for namespace in others:
+        try:
+            return await cluster.serves_exchange_rates(namespace)
+        except ApiError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+    return await cluster.serves_exchange_rates(last)
 
 
 async def install(cluster: Cluster) -> None:

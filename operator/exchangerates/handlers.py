@@ -76,13 +76,13 @@ def register_session(
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
         try:
-            return await log_in(cluster, watching, shown)
+            return await log_in(cluster, watching, shown, namespaces=len(informer.namespaces))
         except CredentialsError as error:
             raise kopf.TemporaryError(str(error), delay=LOGIN_AGAIN_S) from error
 
 
 async def log_in(
-    cluster: Cluster, watching: Callable[[str], None], is_news: IsNews = everything
+    cluster: Cluster, watching: Callable[[str], None], is_news: IsNews = everything, *, namespaces: int = 1
 ) -> kopf.AiohttpSession:
     """Open a session with the kubeconfig's credentials, or with the Pod's own.
 
@@ -90,6 +90,7 @@ async def log_in(
         cluster: Is given the session.
         watching: Told the path of every watch that is opened.
         is_news: Tells what of the lists and the watches Kopf is to see.
+        namespaces: How many are watched each by itself; 1 for all at once, or for none.
 
     Raises:
         CredentialsError: There are neither, or they cannot be used.
@@ -107,7 +108,15 @@ async def log_in(
         raise CredentialsError(
             f"the certificates for {found.server} cannot be used: {error}; correct the kubeconfig"
         ) from error
-    session = open_session(trust, info.as_http_headers(), found.tokens, watching, is_news, proxy=info.proxy_url)
+    session = open_session(
+        trust,
+        info.as_http_headers(),
+        found.tokens,
+        watching,
+        is_news,
+        namespaces=namespaces,
+        proxy=info.proxy_url,
+    )
     cluster.connect(session, info.server)
     return kopf.AiohttpSession(
         server=info.server, aiohttp_session=session.client, default_namespace=info.default_namespace

@@ -2,7 +2,7 @@
 
 Both kinds are listed before anything is written and every resync interval after: what the watches have missed is found
 then. A watch is deaf that shows nothing while lists bring news again and again: the operator's own, or Kopf's when it
-makes a watch anew.
+makes a watch anew. A namespace that may not be read keeps nobody else waiting: nothing in it is taken to be gone.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeVar
 
 from exchangerates.agenda import Agenda
@@ -60,6 +61,8 @@ class Informer:
     _reopened: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a watch was opened anew: Kopf may have listed before, and a list does not tell it what is gone."""
     _opened: set[str] = field(default_factory=set)
+    _unreadable: dict[str | None, str] = field(default_factory=dict)
+    """The namespaces that the last lists were refused in, and why."""
     _began: float | None = None
     """When the pause before the last list began; None while nothing is listed."""
 
@@ -148,21 +151,55 @@ class Informer:
         self._lost.clear()
         rates_before = {key: seen.uid for key, seen in observed.exchange_rates.items()}
         maps_before = {key: seen.uid for key, seen in observed.config_maps.items()}
-        maps = [seen for namespace in self.namespaces async for seen in self.lister.list_config_maps(namespace)]
-        rates = [seen for namespace in self.namespaces async for seen in self.lister.list_exchange_rates(namespace)]
+        maps, rates = await self._list()
         for listed_map in maps:
             if listed_map.uid not in self._lost and self.agenda.take_config_map(listed_map):
                 self._judge("ConfigMap", listed_map.key, None)
         for listed_rate in rates:
             if listed_rate.uid not in self._lost and self.agenda.take_exchange_rate(listed_rate):
                 self._judge(KIND, listed_rate.key, None)
-        for key in rates_before.keys() - {seen.key for seen in rates}:
+        for key in filter(self._is_readable, rates_before.keys() - {seen.key for seen in rates}):
             if self.agenda.lose_exchange_rate(key, rates_before[key]):
                 logger.info("ExchangeRate %s is gone and its DELETED event was lost", key)
                 self._judge(KIND, key, None)
-        for key in maps_before.keys() - {seen.key for seen in maps}:
+        for key in filter(self._is_readable, maps_before.keys() - {seen.key for seen in maps}):
             if self.agenda.lose_config_map(key, maps_before[key]):
                 self._judge("ConfigMap", key, None)
+
+    async def _list(self) -> tuple[list[ConfigMap], list[ExchangeRate]]:
+        """List both kinds in all namespaces that may be read; there has to be one."""
+        maps, rates, refused = list[ConfigMap](), list[ExchangeRate](), dict[str | None, ApiError]()
+        for namespace in self.namespaces:
+            try:
+                found = [seen async for seen in self.lister.list_config_maps(namespace)]
+                rates += [seen async for seen in self.lister.list_exchange_rates(namespace)]
+            except ApiError as error:
+                if error.status != HTTPStatus.FORBIDDEN:
+                    raise  # it says nothing of this namespace
+                refused[namespace] = error
+            else:
+                maps += found
+        if len(refused) == len(self.namespaces):
+            raise next(iter(refused.values()))
+        self._note_unreadable({namespace: str(error) for namespace, error in refused.items()})
+        return maps, rates
+
+    def _note_unreadable(self, refused: dict[str | None, str]) -> None:
+        """Take up which namespaces may not be read, and tell what is new of it."""
+        for namespace, cause in refused.items():
+            if self._unreadable.get(namespace) != cause:
+                logger.warning(
+                    "namespace %s cannot be read, nothing new in it is served: %s; give the operator's account its "
+                    "Role there again (`pulumi up`), or take the namespace out of watchNamespaces",
+                    namespace,
+                    cause,
+                )
+        for namespace in self._unreadable.keys() - refused.keys():
+            logger.info("namespace %s can be read again", namespace)
+        self._unreadable = refused
+
+    def _is_readable(self, key: ObjectKey) -> bool:
+        return key.namespace not in self._unreadable
 
     def _hear(
         self,

@@ -21,6 +21,8 @@ from exchangerates.spec import MAX_REFRESH_INTERVAL_S, ExchangeRateSpec
 _LATE: Final = dt.timedelta(days=1)
 """How late a provider may publish the rate of a day."""
 _SATURDAY: Final = 5
+_LOOK_AGAIN_S: Final = 3600.0
+"""How old a table may be for who has no good rate, and how long until the next look, also where few are asked for."""
 
 
 class Rates(Protocol):
@@ -39,7 +41,7 @@ class Found:
     Attributes:
         published: What is to be published.
         usable_s: Seconds until it should be looked again; 0 keeps the look that is planned.
-        looked: False where it was too early to ask anybody: who has wished for a look waits for it.
+        looked: False where it was too early to ask anybody, or nobody has answered: who has wished for a look waits.
     """
 
     published: Publication
@@ -93,11 +95,12 @@ class Lookup:
         except ReconcileError as error:
             if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
                 raise
-            return Found(published, error.retry_after_s or 0.0)
+            return Found(published, error.retry_after_s or 0.0, looked=False)
         decided = decide(self.spec, published, fetched.quotes, self.now)
         if decided.held is not None:
             decided = self._second_opinion(decided, decided.held)
-        return Found(decided, fetched.usable_s)
+        usable_s = min(fetched.usable_s, _LOOK_AGAIN_S) if self._is_stale(decided) else fetched.usable_s
+        return Found(decided, usable_s, looked=fetched.looked)
 
     def _published(self) -> Publication | None:
         """Give what is published, or may be; nobody quotes further ahead than tomorrow: that was written by others."""
@@ -148,10 +151,13 @@ class Lookup:
         return reason in (Reason.CURRENCY_NOT_SUPPORTED, Reason.PROVIDER_NOT_ENABLED)
 
     def _fetch(self, published: Publication | None) -> Fetched:
-        urgent = published is None or published.age_s(self.now) > self.spec.max_age_s
+        urgent = published is None or self._is_stale(published)
+        max_age_s = min(self.spec.refresh_interval_s, _LOOK_AGAIN_S) if urgent else self.spec.refresh_interval_s
         # Who asks by annotation takes the newest table that the provider allows, not one of the last interval.
-        max_age_s = self.spec.refresh_interval_s if status.acknowledged(self.owner) else 0.0
-        return self.rates.quote(self.spec, max_age_s, urgent=urgent)
+        return self.rates.quote(self.spec, max_age_s if status.acknowledged(self.owner) else 0.0, urgent=urgent)
+
+    def _is_stale(self, published: Publication) -> bool:
+        return published.age_s(self.now) > self.spec.max_age_s
 
 
 def _is_awaited(quoted: dt.date, wanted: dt.date) -> bool:

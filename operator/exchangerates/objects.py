@@ -3,7 +3,6 @@
 Raw bodies go in; frozen values come out. Nothing in them is validated.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
@@ -72,7 +71,7 @@ class ExchangeRate:
         request, approval = annotations.get(REFRESH_ANNOTATION), annotations.get(APPROVE_ANNOTATION)
         return cls(
             key=_key(meta),
-            uid=sys.intern(meta["uid"]),
+            uid=slim(meta["uid"]),
             resource_version=int(meta["resourceVersion"]),
             generation=meta.get("generation", 0),
             deleting="deletionTimestamp" in meta,
@@ -98,6 +97,7 @@ class ConfigMap:
         own_quote: Whether the operator alone has set its quote.
         binary_keys: The keys of its `binaryData`.
         too_large: Whether its data is larger than any of ours, and not all of it is kept.
+        deleting: Whether it has a deletion timestamp: it stays, and is read, until somebody takes its finalizers away.
     """
 
     key: ObjectKey
@@ -114,6 +114,7 @@ class ConfigMap:
     own_quote: bool = False
     binary_keys: frozenset[str] = _NO_KEYS
     too_large: bool = False
+    deleting: bool = False
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ConfigMap":
@@ -130,6 +131,7 @@ class ConfigMap:
             labels=_NO_ITEMS,
             immutable=bool(body.get("immutable")),
             data=_NO_ITEMS,
+            deleting="deletionTimestamp" in meta,
         )
         return seen if seen.owner_name is None else replace(seen, **_content(body))  # a stranger's is never touched
 
@@ -153,4 +155,4 @@ def _content(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key(meta: Mapping[str, Any]) -> ObjectKey:
-    return ObjectKey(sys.intern(meta["namespace"]), sys.intern(meta["name"]))
+    return ObjectKey(slim(meta["namespace"]), slim(meta["name"]))

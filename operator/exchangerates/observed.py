@@ -91,6 +91,12 @@ class Observed:
                 del self._owned[known.owner_uid]
         return True
 
+    def drop_seen(self, seen: ConfigMap) -> None:
+        """Forget a ConfigMap as it was seen; what was seen later stays, or the next list would bring it as news."""
+        known = self.config_maps.get(seen.key)
+        if known is not None and known.resource_version <= seen.resource_version:
+            self.drop_config_map(seen.key)
+
     def note_gone(self, key: ObjectKey, resource_version: int) -> None:
         """Take up that a ConfigMap was gone at a resource version: the answer to an earlier write may still come."""
         self._gone.pop(key, None)

@@ -60,12 +60,21 @@ class Publisher:
             raise _translated(error, key) from error
 
     async def drop_former(self, owner: ExchangeRate, target: Target) -> None:
-        """Remove the ConfigMaps that the object still owns under former target names; errors as for `publish`."""
-        key = ObjectKey(owner.key.namespace, target.name)
-        try:
-            await self._drop_former(owner, key)
-        except ApiError as error:
-            raise _translated(error, key) from error
+        """Remove the ConfigMaps that the object still owns under former target names; errors as for `publish`.
+
+        One that is refused keeps no other, and is told at the end.
+        """
+        refused: Exception | None = None
+        for held in await self._former(owner, ObjectKey(owner.key.namespace, target.name)):
+            try:
+                await self._delete(held)
+            except ApiError as error:
+                told = _translated(error, held.key)
+                if not isinstance(told, TargetRefused):
+                    raise told from error
+                refused = told
+        if refused is not None:
+            raise refused
 
     async def make_sure_of(self, owner: ExchangeRate) -> None:
         """Read an object anew.
@@ -104,9 +113,16 @@ class Publisher:
         patch = configmap.patch_to(held, target, data)
         if patch is None or not patch.keys() - {"metadata"}:
             return held
-        self._observed.drop_config_map(held.key, uid=held.uid)
-        await self._cluster.delete_config_map(held)
-        return await self._create(owner, target, data)
+        found = held
+        if not held.deleting:
+            await self._delete(held)
+            found = await self._create(owner, target, data)
+        if found.deleting and found.uid == held.uid:
+            raise TargetRefused(
+                f"ConfigMap {target.name} has to be made anew, and finalizers of others keep the old one; take them "
+                "out of its metadata.finalizers"
+            )
+        return found
 
     async def _update(self, held: ConfigMap, target: Target, data: Mapping[str, str]) -> None:
         patch = configmap.patch_to(held, target, data)
@@ -115,13 +131,36 @@ class Publisher:
         try:
             self._observed.note_config_map(await self._cluster.patch_config_map(held.key, patch))
         except ApiError as error:
-            if error.status in ANOTHER_OBJECT:
-                # Deleted, changed, or another one by now: what was observed is void, the next pass looks anew.
-                self._observed.drop_config_map(held.key, uid=held.uid)
+            await self._look_anew(held, error)
             raise
 
-    async def _drop_former(self, owner: ExchangeRate, target: ObjectKey) -> None:
-        """Remove the ConfigMaps that the object still owns under former target names."""
+    async def _delete(self, held: ConfigMap) -> None:
+        """Delete a ConfigMap as it was seen; where others have finalizers there, its new state is news of the watch."""
+        try:
+            await self._cluster.delete_config_map(held)
+        except ApiError as error:
+            await self._look_anew(held, error)
+            raise
+        self._observed.drop_seen(held)
+
+    async def _look_anew(self, held: ConfigMap, refused: ApiError) -> None:
+        """Take up what became of a ConfigMap that a write was refused on: it is gone, changed, or just as it was.
+
+        To forget it in the last case would make it news to the next list, and the watch deaf that did not bring it.
+        """
+        if refused.status not in ANOTHER_OBJECT:
+            return
+        found = await self._cluster.read_config_map(held.key)
+        if found is None or (found.uid, found.owner_uid) != (held.uid, held.owner_uid):
+            self._observed.drop_seen(held)  # who waits for its name is woken by the watch
+        else:
+            self._observed.note_config_map(found)
+
+    async def _former(self, owner: ExchangeRate, target: ObjectKey) -> list[ConfigMap]:
+        """Give the ConfigMaps under former target names that are to be deleted; no more than a pass does.
+
+        One that is going already stays while others have finalizers there: to delete it again changes nothing.
+        """
         former = {held.key: held for held in self._observed.owned_by(owner)}
         name = owner.remembered.get("configMapName")
         if isinstance(name, str) and name != target.name:
@@ -129,11 +168,7 @@ class Publisher:
             found = None if key in former else await self._cluster.read_config_map(key)
             if found is not None and found.owner_uid == owner.uid:
                 former[key] = found
-        for key, held in list(former.items())[:MAX_DROPPED]:
-            if key != target:
-                # Dropped also where it is refused because it has changed: the next pass looks whose it is by then.
-                self._observed.drop_config_map(key, uid=held.uid)
-                await self._cluster.delete_config_map(held)
+        return [held for key, held in former.items() if key != target and not held.deleting][:MAX_DROPPED]
 
 
 def _conflict(target: ObjectKey, held: ConfigMap) -> TargetConflict:

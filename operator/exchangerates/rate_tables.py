@@ -35,10 +35,12 @@ class Fetched:
     Attributes:
         quotes: One per currency of the spec, in its order.
         usable_s: Seconds until the table should be looked at again.
+        looked: False where nobody has answered, and the table is an older one.
     """
 
     quotes: tuple[Quote, ...]
     usable_s: float
+    looked: bool = True
 
 
 @dataclass(slots=True)
@@ -134,7 +136,7 @@ class RateTables:
         for source in sources:
             older = source.table if source.name in refusals.errors else None
             if older and (quotes := older.quotes(spec.base, spec.currencies)):
-                return Fetched(quotes, problem.retry_after_s or 0.0)
+                return Fetched(quotes, problem.retry_after_s or 0.0, looked=False)
         raise problem
 
     def budgets(self) -> Mapping[str, tuple[int, int, bool]]:

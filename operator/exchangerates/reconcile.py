@@ -62,8 +62,6 @@ class Outcome:
     again_s: float | None
 
 
-_HANDS_OFF: Final = (Suspended, TargetConflict, TargetRefused)
-"""What says that the ConfigMap is not to be, or cannot be, written."""
 GONE: Final = Outcome(None, None)
 
 
@@ -162,36 +160,51 @@ class Reconciler:
         again_s = error.retry_after_s
         if spec is not None:
             until_stale_s = self._until_stale_s(owner, spec, now)
-            if until_stale_s < 0 and spec.withdraws and not isinstance(error, _HANDS_OFF):
-                await self._withdraw(owner, spec)
+            if not isinstance(error, Suspended):
+                await self._keep(owner, spec, error, too_old=until_stale_s < 0)
             if until_stale_s >= 0 and again_s is not None:
                 again_s = min(again_s, until_stale_s + 1)
-        holds = held.told(self._observed, owner)
-        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh, holds=holds)
+        desired = status.desired_failed(
+            owner,
+            spec,
+            error,
+            now,
+            refreshed=refresh,
+            holds=held.told(self._observed, owner),
+            day=None if spec is None else self._day(owner, spec),
+        )
         await self._report(owner, desired, now)
         return Outcome(error.reason, again_s)
+
+    def _day(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> dt.date | None:
+        """Give the day of the rate that the object's ConfigMap holds, whatever it was quoted for."""
+        return configmap.written_date(held.data(self._observed, owner, held.target(self._observed, owner, spec).name))
 
     def _until_stale_s(self, owner: ExchangeRate, spec: ExchangeRateSpec, now: dt.datetime) -> float:
         """Give the seconds until the object's rate is too old, whatever it was quoted for; infinity without one."""
         known = memory.published(owner.remembered, spec)
         if known is not None:
             return spec.max_age_s - known.age_s(now)
-        date = configmap.written_date(held.data(self._observed, owner, held.target(self._observed, owner, spec).name))
-        return math.inf if date is None else spec.max_age_s - age_of_day_s(date, now)
+        day = self._day(owner, spec)
+        return math.inf if day is None else spec.max_age_s - age_of_day_s(day, now)
 
-    async def _withdraw(self, owner: ExchangeRate, spec: ExchangeRateSpec) -> None:
-        """Take a rate that is too old out of the object's ConfigMap."""
+    async def _keep(self, owner: ExchangeRate, spec: ExchangeRateSpec, error: ReconcileError, *, too_old: bool) -> None:
+        """See to it that the object's ConfigMap holds what was published before, and no rate that is too old."""
         target = held.target(self._observed, owner, spec)
-        data = held.data(self._observed, owner, target.name)
-        left = configmap.withdrawn(data, target)
-        if configmap.written_date(data) is None or data == left:
+        data = wanted = held.data(self._observed, owner, target.name)
+        known = memory.published(owner.remembered, spec)
+        if known is not None and not isinstance(error, (TargetConflict, TargetRefused)):
+            wanted = configmap.data_of(spec, known)
+        if too_old and spec.withdraws and configmap.written_date(wanted) is not None:
+            wanted = configmap.withdrawn(wanted, target)
+        if wanted == data:
             return
         try:
-            await self._publisher.publish(owner, target, left)
+            await self._publisher.publish(owner, target, wanted)
         except ReconcileError as refused:
             # The error that led here stays the one that is told; the next pass tries again.
             logger.warning(
-                "ExchangeRate %s: its old rate could not be withdrawn, the next pass tries again: %s",
+                "ExchangeRate %s: its ConfigMap could not be put right, the next pass tries again: %s",
                 owner.key,
                 refused,
             )

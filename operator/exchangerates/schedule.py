@@ -15,6 +15,8 @@ from typing import Final, Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 WOKEN_IN_A_ROW: Final = 3
 """How many woken keys are served at most while one is due."""
+MOST_VOID: Final = 64
+"""How many void entries there may be of due times, beside as many again as there are due keys."""
 _MOST_DOUBLINGS = 32
 """More would change nothing, and a thousand overflow a float."""
 
@@ -87,9 +89,19 @@ class Schedule(Generic[K]):
 
     def at(self, key: K, due: float) -> None:
         """Set the time at which a key is due, in place of an earlier or later one."""
+        if self._due.get(key) == due:
+            return
         self._due[key] = due
         self._serial += 1
         heapq.heappush(self._heap, (due, self._serial, key))
+        if len(self._heap) > 2 * len(self._due) + MOST_VOID:
+            self._drop_void()
+
+    def _drop_void(self) -> None:
+        """Make the heap anew: who is woken each second and due in a month would have it grow for a month."""
+        valid = {entry[2]: entry for entry in self._heap if self._due.get(entry[2]) == entry[0]}
+        self._heap = list(valid.values())
+        heapq.heapify(self._heap)
 
     def forget(self, key: K) -> None:
         """Drop a key from both lanes."""

@@ -15,8 +15,10 @@ from exchangerates.errors import CredentialsError
 from exchangerates.news import IsNews, NewsOnly
 from exchangerates.tokens import TokenSource
 
-MAX_CONNECTIONS: Final = 64
-"""Twenty workers with a call each, and two watches per namespace; more than this many namespaces raise it."""
+WATCHES: Final = 2
+"""Connections that one namespace takes for good: a watch of each kind."""
+CALLS: Final = 40
+"""Connections for all else: twenty workers with a call each, their events, the lists, and what Kopf lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def open_session(  # noqa: PLR0913 - a session has these parts
     watching: Callable[[str], None],
     is_news: IsNews,
     *,
-    connections: int = MAX_CONNECTIONS,
+    namespaces: int,
     proxy: str | None = None,
 ) -> Session:
     """Open a session.
@@ -50,12 +52,12 @@ def open_session(  # noqa: PLR0913 - a session has these parts
         tokens: Gives the bearer token of each request, or None.
         watching: Told the path of every watch that is opened.
         is_news: Tells what of the lists and the watches Kopf is to see.
-        connections: How many connections there may be at once.
+        namespaces: How many are watched each by itself; 1 for all at once. Their watches leave room.
         proxy: The address of an HTTP proxy before the API server, or None.
     """
     with_token = _with_token(tokens, watching)
     client = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, ssl=ssl_context),
+        connector=aiohttp.TCPConnector(limit=CALLS + WATCHES * namespaces, ssl=ssl_context),
         headers=headers,
         middlewares=(_news_only(is_news), with_token),
         proxy=proxy,
@@ -65,8 +67,6 @@ def open_session(  # noqa: PLR0913 - a session has these parts
 
 def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> aiohttp.ClientMiddlewareType:
     async def with_token(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        if request.url.query.get("watch") == "true":
-            watching(request.url.path)
         try:
             token = None if tokens is None else await tokens.token()
         except CredentialsError as error:
@@ -77,6 +77,8 @@ def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> 
         response = await handler(request)
         if tokens is not None and response.status == HTTPStatus.UNAUTHORIZED:
             tokens.refused()
+        if request.url.query.get("watch") == "true" and response.status == HTTPStatus.OK:
+            watching(request.url.path)
         return response
 
     return with_token

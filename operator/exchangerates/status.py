@@ -9,7 +9,7 @@ from exchangerates.api import APPROVE_ANNOTATION, READY_REASONS, Condition, Reas
 from exchangerates.bodies import MAX_REQUEST_CHARS
 from exchangerates.errors import ReconcileError
 from exchangerates.objects import ExchangeRate
-from exchangerates.publication import Held, Publication, move
+from exchangerates.publication import Held, Publication, age_of_day_s, move
 from exchangerates.rates import TIME, Quote
 from exchangerates.spec import ExchangeRateSpec
 
@@ -50,7 +50,7 @@ def desired_published(
         **told(spec, published),
         "conditions": [
             _condition(owner, Condition.READY, reason, message, now, holds=reason in READY_REASONS),
-            _stale(owner, published, now, holds=stale),
+            _stale(owner, published.date, now, holds=stale),
         ],
         **_last_refresh(owner, now, refreshed=refreshed),
     }
@@ -64,11 +64,13 @@ def desired_failed(  # noqa: PLR0913 - all that a failed pass knows
     *,
     refreshed: bool = False,
     holds: str = "",
+    day: dt.date | None = None,
 ) -> dict[str, Any]:
     """Give the status after a pass that could not publish.
 
     What was published before stays in it only where it answers this spec: a rate beside another currency's name would
-    be a wrong rate. `holds` says what the ConfigMap holds: where that is no answer to this spec, Ready tells it.
+    be a wrong rate. `holds` says what the ConfigMap holds, and `day` for which day that was quoted: where it is no
+    answer to this spec, Ready tells the one, and Stale judges by the other.
     """
     message = str(error)
     known = condition(owner.remembered, Condition.READY)
@@ -82,7 +84,9 @@ def desired_failed(  # noqa: PLR0913 - all that a failed pass knows
     kept = ("configMapName", *_MEMORY) if published is not None else ("configMapName",)
     stale = [c for c in _conditions(owner.remembered) if c.get("type") == Condition.STALE]
     if spec is not None and published is not None:
-        stale = [_stale(owner, published, now, holds=published.age_s(now) > spec.max_age_s)]
+        stale = [_stale(owner, published.date, now, holds=published.age_s(now) > spec.max_age_s)]
+    elif spec is not None:
+        stale = [_stale(owner, day, now, holds=age_of_day_s(day, now) > spec.max_age_s)] if day is not None else []
     return {
         "observedGeneration": owner.generation,
         **{name: owner.remembered[name] for name in kept if name in owner.remembered},
@@ -177,9 +181,9 @@ def _rate(quote: Quote) -> dict[str, Any]:
     return {**entry, **({"publishedAt": quote.since} if quote.since else {})}
 
 
-def _stale(owner: ExchangeRate, published: Publication, now: dt.datetime, *, holds: bool) -> dict[str, Any]:
+def _stale(owner: ExchangeRate, day: dt.date, now: dt.datetime, *, holds: bool) -> dict[str, Any]:
     if holds:
-        message = f"the rate was quoted for {published.date}, longer ago than maxAge"
+        message = f"the rate was quoted for {day}, longer ago than maxAge"
         return _condition(owner, Condition.STALE, Reason.RATE_TOO_OLD, message, now, holds=True)
     return _condition(owner, Condition.STALE, Reason.RATE_FRESH, "the rate is not older than maxAge", now, holds=False)
 

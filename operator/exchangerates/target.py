@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exchangerates import names
 from exchangerates.api import MANAGED_BY_LABEL, Key
 from exchangerates.errors import InvalidSpec
 
@@ -13,6 +14,7 @@ _KEY_PATTERN: Final = re.compile(r"[-._a-zA-Z0-9]+")
 _TAKEN_KEYS: Final = (Key.BASE, Key.CURRENCY, Key.DATE, Key.PROVIDER)
 """The keys that came later are not among them: a spec that was valid stays valid, and its rate has the key."""
 _MAX_NAME_CHARS: Final = 253
+_MAX_TOLD_CHARS: Final = 100
 CLUSTERS_OWN: Final = "kube-root-ca.crt"
 """Kubernetes puts it into each namespace a moment after that is made: it could be taken before."""
 
@@ -68,7 +70,16 @@ def _strings(target: Mapping[str, Any], field: str) -> Mapping[str, str]:
         raise InvalidSpec(f"target.{field}", f"{value!r} is not a map of strings; write numbers in quotes")
     if MANAGED_BY_LABEL in value:
         raise InvalidSpec(f"target.{field}", f"{MANAGED_BY_LABEL} is the operator's own; write it nowhere")
+    for key, text in value.items():
+        if not names.is_entry(field, key, text):
+            raise InvalidSpec(f"target.{field}", _misspelt(key, text, key_is_right=names.is_entry(field, key, "")))
     return value
+
+
+def _misspelt(key: str, text: str, *, key_is_right: bool) -> str:
+    if key_is_right:
+        return f"{text[:_MAX_TOLD_CHARS]!r} is not a label's value; write {key}: {names.LABEL_VALUE}"
+    return f"{key[:_MAX_TOLD_CHARS]!r} is not a key; write {names.KEY}"
 
 
 def truth(raw: Mapping[str, Any], path: str, field: str) -> bool:

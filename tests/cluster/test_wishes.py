@@ -150,10 +150,10 @@ def test_another_key_labels_and_annotations_are_the_users(
 def test_a_label_that_kubernetes_refuses_is_told(
     operator: Operator, namespace: Namespace, labels: dict[str, str], told: str
 ) -> None:
-    """In the condition, in the API server's own words."""
+    """In the condition, with what to write."""
     assert operator.process.pid
     namespace.rate(target={"labels": labels})
-    namespace.wait(reason="TargetRefused")
+    namespace.wait(reason="InvalidSpec")
     conditions = namespace.get(NAME)["status"]["conditions"]
     assert any(told in condition["message"] for condition in conditions)
 

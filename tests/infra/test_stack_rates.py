@@ -65,6 +65,15 @@ def test_a_key_without_a_value_is_a_mistake(field: str, told: str) -> None:
     assert line.startswith(f"rates[0].{field}: {told}")
 
 
+def test_each_misspelt_label_and_annotation_is_told_once() -> None:
+    """The operator stops at the first one."""
+    labels, annotations = {"a b": "x", "c d": "x", "e": "f g"}, {"h i": "x", "j k": "x"}
+    told = refused({"currency": "USD", "target": {"labels": labels, "annotations": annotations}})
+    where = sorted(line.partition(": write ")[0].removeprefix("rates[0].target.") for line in told)
+    mistakes = ["annotations: 'h i'", "annotations: 'j k'", "labels.e: 'f g'", "labels: 'a b'", "labels: 'c d'"]
+    assert where == mistakes
+
+
 def test_all_mistakes_of_a_rate_come_at_once() -> None:
     """Nobody corrects an entry one preview at a time; what is right beside them is no mistake."""
     told = refused(

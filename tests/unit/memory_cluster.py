@@ -56,6 +56,18 @@ class MemoryCluster:
         if held := self.maps.get(ObjectKey("default", name)):
             self._store("map", self.maps, _managed({**held, "data": {**held["data"], **data}}, data, "kubectl-edit"))
 
+    def bind(self, name: str) -> None:
+        """Set a finalizer on a ConfigMap as somebody else."""
+        held = self.maps[ObjectKey("default", name)]
+        metadata = {**held["metadata"], "finalizers": ["example.com/keep"]}
+        self._store("map", self.maps, {**held, "metadata": metadata})
+
+    def hand_over(self, name: str, owner: str) -> None:
+        """Make another object a ConfigMap's owner as somebody else."""
+        held = self.maps[ObjectKey("default", name)]
+        reference = {**held["metadata"]["ownerReferences"][0], "name": owner, "uid": f"uid-{owner}"}
+        self._store("map", self.maps, {**held, "metadata": {**held["metadata"], "ownerReferences": [reference]}})
+
     def lose(self, name: str) -> None:
         """Delete a ConfigMap as somebody else; nothing where there is none."""
         if held := self.maps.pop(ObjectKey("default", name), None):
@@ -130,7 +142,12 @@ class MemoryCluster:
 
     async def delete_config_map(self, seen: ConfigMap) -> None:
         self.writes["delete"] += 1
-        self.maps.pop(seen.key, None)
+        held = self.maps.get(seen.key)
+        if held is None or not held["metadata"].get("finalizers"):
+            self.maps.pop(seen.key, None)
+        elif "deletionTimestamp" not in held["metadata"]:
+            going = {**held["metadata"], "deletionTimestamp": "2026-10-30T16:00:00Z"}
+            self._store("map", self.maps, {**held, "metadata": going})
 
     async def patch_status(self, owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
         held = self.rates[owner.key]

@@ -24,7 +24,7 @@ def test_an_api_server_that_refuses_is_waited_for(monkeypatch: pytest.MonkeyPatc
         return True
 
     monkeypatch.setattr(Cluster, "serves_exchange_rates", serves)
-    run_fast(crd.wait_for(Cluster(), None))
+    run_fast(crd.wait_for(Cluster(), (None,)))
     assert times[-1] - times[0] < LONG_S + 2.0
 
 
@@ -36,4 +36,16 @@ def test_a_kind_that_is_not_known_is_waited_for_a_minute(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Cluster, "serves_exchange_rates", serves)
     with pytest.raises(CrdMissing, match="did not appear within 60 s"):
-        run_fast(crd.wait_for(Cluster(), None))
+        run_fast(crd.wait_for(Cluster(), (None,)))
+
+
+def test_one_namespace_that_may_be_read_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first of them has lost its Role, the start does not wait for it."""
+
+    async def serves(_: Cluster, namespace: str | None) -> bool:
+        if namespace == "lost":
+            raise ApiError(403, {})
+        return True
+
+    monkeypatch.setattr(Cluster, "serves_exchange_rates", serves)
+    run_fast(asyncio.wait_for(crd.wait_for(Cluster(), ("lost", "default")), crd.POLL_S / 2))

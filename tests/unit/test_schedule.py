@@ -2,10 +2,11 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchangerates.schedule import WOKEN_IN_A_ROW, Schedule
+from exchangerates.schedule import MOST_VOID, WOKEN_IN_A_ROW, Schedule
 
 
 def one_group(key: str) -> str:
@@ -176,3 +177,36 @@ def test_what_was_put_off_after_its_time_had_come_comes_at_the_later_time() -> N
     schedule.at("b", 2.0)
     assert (schedule.pop(1.5), schedule.next_due()) == (None, 2.0)
     assert (schedule.pop(2.0), schedule.pop(9.0)) == ("b", None)
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["put off again and again", "gone again and again"])
+def test_what_is_void_takes_no_memory_for_long(*, gone: bool) -> None:
+    """Each second a due time is put off for a month, or an object comes and goes, and nothing else is due."""
+    schedule = Schedule[str](one_group)
+    for number in range(10):
+        schedule.at(f"other-{number}", 1e5 + number)
+    month_s = 720 * 3600.0
+    for second in range(5000):
+        name = f"rate-{second}" if gone else "rate"
+        schedule.at(name, second + month_s)
+        if gone:
+            schedule.forget(name)
+        assert schedule.pop(float(second)) is None
+        assert schedule.next_due() == 1e5
+        assert len(schedule._heap) <= 2 * 11 + MOST_VOID  # noqa: SLF001 - the memory that it takes
+    assert [schedule.pop(2e5) for _ in range(11)] == [*(f"other-{number}" for number in range(10)), None]
+    assert schedule.next_due() == (None if gone else 4999 + month_s)
+
+
+def test_the_same_time_again_is_nothing_new() -> None:
+    """Also of a key whose time has come, while another is served before it."""
+    schedule = Schedule[str](one_group)
+    schedule.at("a", 5.0)
+    schedule.wake("b", 6.0)
+    assert schedule.pop(6.0) == "b"
+    for _ in range(1000):
+        schedule.at("a", 5.0)
+    assert len(schedule._heap) <= 1  # noqa: SLF001 - the memory that it takes
+    assert schedule.next_due() == 5.0
+    assert schedule.pop(6.0) == "a"
+    assert schedule.pop(1e9) is None

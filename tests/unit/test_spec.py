@@ -62,6 +62,20 @@ def test_every_field_is_taken_over() -> None:
             "target.labels",
             id="the operator's label",
         ),
+        *(
+            pytest.param({"currency": "USD", "target": {"labels": {key: "x"}}}, "target.labels", id=f"the label {key}")
+            for key in ("a team", "a/b/c", "A.com/b", "/b", "a.com/", "", "-a", "a" * 64, "é", "a\n")
+        ),
+        *(
+            pytest.param(
+                {"currency": "USD", "target": {"labels": {"a": bad}}}, "target.labels", id=f"the label's {bad}"
+            )
+            for bad in ("a team", "-a", "a.", "a" * 64, "é", "a\n")
+        ),
+        *(
+            pytest.param({"currency": "USD", "target": {"annotations": {key: "x"}}}, "target.annotations", id=f"@{key}")
+            for key in ("a team", "a/b/c", "", "a" * 64, "é")
+        ),
         pytest.param({"currency": "USD", "currencies": ["GBP"]}, "currencies", id="both"),
         pytest.param({"currencies": []}, "currencies", id="an empty set"),
         pytest.param({"currencies": ["USD", "USD"]}, "currencies", id="one twice"),
@@ -91,6 +105,22 @@ def test_a_mistake_names_its_field_and_what_to_write(raw: dict[str, object], fie
         parse_spec("x", raw, DEFAULTS)
     assert caught.value.field == field
     assert "write" in str(caught.value) or "must be" in str(caught.value)
+
+
+def test_labels_and_annotations_that_kubernetes_takes_are_taken() -> None:
+    """A label's value may be empty, an annotation's is any text, and its key may have capital letters everywhere."""
+    labels = {"a": "", "Team_A.1": "b.C-d_1", "example.com/a": "x", "n" * 63: "n" * 63, f"{'n' * 63}.com/a": "x"}
+    annotations = {"Example.com/Note": "Anything at all: even {this}.", "a": "é\n"}
+    spec = parse_spec("x", {"currency": "USD", "target": {"labels": labels, "annotations": annotations}}, DEFAULTS)
+    assert (spec.target.labels, spec.target.annotations) == (labels, annotations)
+
+
+@pytest.mark.parametrize("labels", [{"a b" * 4000: "x"}, {"a": "a b" * 4000}], ids=["key", "value"])
+def test_an_enormous_mistake_is_told_in_short(labels: dict[str, str]) -> None:
+    """The message goes into a status."""
+    with pytest.raises(InvalidSpec) as caught:
+        parse_spec("x", {"currency": "USD", "target": {"labels": labels}}, DEFAULTS)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90.0), ("30m", 1800.0), ("1h30m", 5400.0), ("168h", 604800.0)])

@@ -40,6 +40,11 @@ def is_annotation_key(value: object) -> bool:
     return isinstance(value, str) and is_label_key(value.lower())
 
 
+def is_entry(field: str, key: object, value: object) -> bool:
+    """Tell whether an object's `labels` or `annotations` may have this entry, by the name of the field."""
+    return is_label_key(key) and is_label_value(value) if field == "labels" else is_annotation_key(key)
+
+
 def is_label_value(value: object) -> bool:
     """Tell whether a label may have this value."""
     return value == "" or _is_key_name(value)

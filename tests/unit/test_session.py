@@ -1,0 +1,134 @@
+"""The session to the API server, on a real HTTP server whose watches hang as an API server's do."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import kopf
+import pytest
+from aiohttp import web
+
+from exchangerates import handlers
+from exchangerates.agenda import Agenda
+from exchangerates.cluster import Cluster
+from exchangerates.controller import WORKERS
+from exchangerates.informer import Informer
+from exchangerates.news import everything
+from exchangerates.observed import Observed
+from exchangerates.session import open_session
+
+NAMESPACES = tuple(f"team-{number}" for number in range(40))
+DEADLINE_S = 60.0
+
+
+class WatchServer:
+    """An API server without objects: the watches that are open at it, and the paths that nobody may read."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.opened = asyncio.Semaphore(0)
+        self.refused: set[str] = set()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer a list with nothing; let a watch hang."""
+        if request.path in self.refused:
+            return web.json_response({"kind": "Status"}, status=403)
+        if request.query.get("watch") != "true":
+            return web.json_response({"items": [], "metadata": {}})
+        response = web.StreamResponse()
+        await response.prepare(request)
+        self.opened.release()
+        await asyncio.Event().wait()
+        return response
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[WatchServer]:
+    """Run the server on loopback."""
+    server, app = WatchServer(), web.Application()
+    app.router.add_route("*", "/{path:.*}", server.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+async def watch(client: aiohttp.ClientSession, url: str) -> None:
+    """Hold one watch open."""
+    async with client.get(url, params={"watch": "true"}, timeout=aiohttp.ClientTimeout(total=None)) as response:
+        await response.content.read()
+
+
+async def log_in(registry: kopf.OperatorRegistry) -> kopf.AiohttpSession:
+    """Log in as Kopf does."""
+    handlers_of_kopf: Any = registry._activities._handlers  # noqa: SLF001
+    login = next(handler.fn for handler in handlers_of_kopf if handler.fn.__name__ == "login")
+    session: kopf.AiohttpSession = await login()
+    return session
+
+
+def kubeconfig(path: Path, url: str) -> str:
+    """Write one for a server without TLS."""
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "it",
+                "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+                "clusters": [{"name": "it", "cluster": {"server": url}}],
+                "users": [{"name": "it", "user": {}}],
+            }
+        )
+    )
+    return str(path)
+
+
+def test_the_watches_of_forty_namespaces_leave_room_for_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session is the one that Kopf logs in with: its two watches per namespace never end."""
+    informer = Informer(Cluster(), Agenda(Observed(), lambda: 0.0, lambda: None), NAMESPACES, 600.0)
+
+    async def story() -> None:
+        async with serving() as server, asyncio.timeout(DEADLINE_S):
+            monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path / "config", server.url))
+            cluster, registry = Cluster(), kopf.OperatorRegistry()
+            work = asyncio.create_task(asyncio.sleep(0))
+            handlers.register_session(registry, informer, cluster, work, lambda _: None)
+            client = (await log_in(registry)).aiohttp_session
+            urls = [f"{server.url}/{namespace}/{kind}" for namespace in NAMESPACES for kind in ("a", "b")]
+            watches = [asyncio.create_task(watch(client, url)) for url in urls]
+            for _ in watches:
+                await server.opened.acquire()
+            assert await asyncio.gather(*(cluster.request("GET", "/lists") for _ in range(WORKERS)))
+            for task in watches:
+                task.cancel()
+            await asyncio.wait(watches)
+            await client.close()
+
+    asyncio.run(story())
+
+
+def test_a_watch_that_is_refused_is_none_that_was_opened() -> None:
+    """Kopf tries it again every few seconds; each would have everything listed anew."""
+    told = asyncio.Queue[str]()
+
+    async def story() -> None:
+        async with serving() as server, asyncio.timeout(DEADLINE_S):
+            server.refused.add("/lost")
+            trust = ssl.create_default_context()
+            client = open_session(trust, {}, None, told.put_nowait, everything, namespaces=1).client
+            await watch(client, f"{server.url}/lost")
+            opened = asyncio.create_task(watch(client, f"{server.url}/default"))
+            assert await told.get() == "/default"
+            opened.cancel()
+            await asyncio.wait({opened})
+            await client.close()
+
+    asyncio.run(story())
