@@ -87,12 +87,15 @@ class PodArgs:
         node_selector: Labels that its node must have.
         tolerations: Taints that it tolerates, as in a Pod's spec.
         priority_class: The name of its PriorityClass.
+        resources: `requests` and `limits` of its container, a quantity by resource, in place of single ones of
+            {requests: {cpu: 50m, memory: 96Mi}, limits: {memory: 384Mi}} or besides them.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
     priority_class: str | None = None
+    resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,8 @@ class MonitoringArgs:
     Attributes:
         enabled: Whether there are a ServiceMonitor, a PrometheusRule and a dashboard.
         labels: Labels by which the cluster's Prometheus selects the first two.
-        dashboard_labels: Labels by which Grafana's sidecar finds the dashboard's ConfigMap.
-        scrape_interval: Time between two scrapes, a Prometheus duration.
+        dashboard_labels: Labels by which Grafana's sidecar finds the dashboard's ConfigMap; empty for no dashboard.
+        scrape_interval: Time between two scrapes, a Prometheus duration of at most 5m, or 0 for Prometheus' own.
         runbook_url: Where the alerts' runbook is; an alert adds its name as the fragment.
     """
 

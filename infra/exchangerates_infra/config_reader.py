@@ -2,7 +2,9 @@
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import pulumi
@@ -16,25 +18,41 @@ from exchangerates_infra.project import PROJECT
 EXAMPLE: Final = Defaults("EUR", PROVIDERS, 3600.0, 168 * 3600.0)
 """Defaults for checking a spec when only its form matters."""
 
+_WITH_PASSWORD: Final = re.compile(r"(?s)[:/].*@(?!sha256:)")
+"""What may be an address with user and password, also a mistaken one; an image's digest is none."""
+
 
 class StackConfigError(pulumi.RunError):
     """The stack's config has mistakes; the text lists them all."""
 
 
 class ConfigReader:
-    """Reads values and collects the mistakes."""
+    """Reads values and collects the mistakes.
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    Args:
+        values: The stack's values as text, by key.
+        secrets: The keys whose values are encrypted; they are in no message.
+    """
+
+    def __init__(self, values: Mapping[str, str], secrets: AbstractSet[str] = frozenset()) -> None:
         self._values = values
+        self._secrets = secrets
         self._mistakes: dict[str, None] = {}
 
     def mistake(self, key: str, value: object, write: str) -> None:
-        """Note a mistake: the key, the value, and what to write instead."""
+        """Note a mistake: the key, the value where everybody may read it, and what to write instead."""
         shown = value if isinstance(value, str) else json.dumps(value)
+        if shown and self._is_secret(key):
+            shown = "(encrypted)"
+        elif _WITH_PASSWORD.search(shown):
+            shown = "(with a password)"
         self._mistakes[f"{PROJECT}:{key}: {shown!r}: write {write}"] = None
 
     def refused(self, key: str, error: InvalidSpec) -> None:
         """Note a mistake that the rules for ExchangeRates found: their text has the value and what to write."""
+        if self._is_secret(key):
+            self.mistake(key, "(encrypted)", f"what an ExchangeRate may have as {error.field}")
+            return
         self._mistakes[f"{PROJECT}:{key}: {str(error).partition(': ')[2]}"] = None
 
     def told(self, key: str) -> bool:
@@ -69,10 +87,10 @@ class ConfigReader:
         """Give a text; an empty one means the default."""
         return str(self._values.get(key) or default)
 
-    def encrypted(self, key: str, secrets: Collection[str]) -> str:
+    def encrypted(self, key: str) -> str:
         """Give a text that has to be one of the secrets; it is in no message."""
         value = self.text(key, "")
-        if value and key not in secrets:
+        if value and key not in self._secrets:
             self.mistake(key, "(in plain text)", "it encrypted, with `pulumi config set --secret`, and replace it")
         return value
 
@@ -155,6 +173,9 @@ class ConfigReader:
             except ValueError:
                 self.mistake(f"{key}.{name}", value, what)
         return {name: str(value) for name, value in values.items()}
+
+    def _is_secret(self, path: str) -> bool:
+        return re.split(r"[.\[]", path, maxsplit=1)[0] in self._secrets
 
     def _json(self, key: str, default: object) -> Any:  # noqa: ANN401 - JSON is what it is
         text = self._values.get(key)

@@ -31,8 +31,9 @@ class Section:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for key in sorted(self._values.keys() - set(self._known)):
-            self._reader.unknown(f"{self._key}.{key}", self._known)
+        known = list(dict.fromkeys(self._known))
+        for key in sorted(self._values.keys() - set(known)):
+            self._reader.unknown(f"{self._key}.{key}", known)
 
     def has(self, key: str) -> bool:
         """Tell whether the key has a value."""
@@ -62,6 +63,15 @@ class Section:
         if key in self._values and not self.is_boolean(key):
             self.mistake(key, "true or false")
         return value in (True, "true")
+
+    def enabled(self, *further: str) -> bool:
+        """Give the key `enabled`; who leaves it out beside further keys would wait in vain for what they are about."""
+        alone = [key for key in further if self.has(key)]
+        if alone and self._values.get("enabled") is None:
+            self.mistake(
+                "enabled", f"true, or false to switch it off: {', '.join(alone)} alone has no effect", "(left out)"
+            )
+        return self.boolean("enabled", default=False)
 
     def text(self, key: str, pattern: str = r"(?s).+", write: str = "text") -> str | None:
         """Give a text that matches a pattern, or None where there is none."""

@@ -7,6 +7,7 @@ and how to make them is told.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,16 +16,18 @@ from typing import Any, Final
 import yaml
 
 from exchangerates.api import API_KEYS, KIND
-from exchangerates_infra.config_reader import StackConfigError
+from exchangerates_infra.config_reader import ConfigReader, StackConfigError
 from exchangerates_infra.environment import PROXY_ENTRY
 from exchangerates_infra.project import PROJECT, ROOT
 from exchangerates_infra.recorder import encrypted_keys, record, stack_file_values
+from exchangerates_infra.stack_sections import OF_A_BUILD
 from exchangerates_infra.workload import SECRET_HASH
 
 PARTS: Final = ("crd.yaml", "operator.yaml", "rates.yaml")
 """In the order in which they are applied: `kubectl` has to know the kind before it takes an object of it."""
 _KEYS: Final = tuple(f"{PROJECT}:{provider}Key" for provider in API_KEYS)
 _CREDENTIALS: Final = f"{PROJECT}:proxyCredentials"
+_IMAGE: Final = f"{PROJECT}:image"
 _PULUMI: Final = "pulumi.com/"
 
 
@@ -38,9 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not (ROOT / f"Pulumi.{given.stack}.yaml").is_file():
         stacks = ", ".join(sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")))
         parser.error(f"there is no Pulumi.{given.stack}.yaml; name one of {stacks}")
-    overrides: dict[str, object] = {"image": {"ref": given.image}} if given.image else {}
     try:
-        manifests = stack_manifests(given.stack, overrides)
+        manifests = stack_manifests(given.stack, {}, given.image)
     except (StackConfigError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -48,14 +50,21 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def stack_manifests(stack: str, overrides: Mapping[str, object]) -> list[dict[str, Any]]:
+def stack_manifests(stack: str, overrides: Mapping[str, object], image: str | None = None) -> list[dict[str, Any]]:
     """Give the Kubernetes objects of a stack in the order in which they are applied, without Secrets.
+
+    Args:
+        stack: The name of the stack file.
+        overrides: Values in place of the file's, by key without the project's name.
+        image: The image's reference, in place of the stack's own or of what it would build.
 
     Raises:
         StackConfigError: The program refused the config.
         ValueError: The stack would build its image.
     """
     values = stack_file_values(stack, overrides)
+    if image is not None:
+        values[_IMAGE] = _with_reference(values.get(_IMAGE, ""), image)
     # The encrypted ones are Pulumi's alone; what stands for them here goes into no output.
     values |= dict.fromkeys(_KEYS, "elsewhere")
     if _CREDENTIALS in encrypted_keys(stack):
@@ -64,6 +73,14 @@ def stack_manifests(stack: str, overrides: Mapping[str, object]) -> list[dict[st
     if any(resource.type.startswith("docker-build:") for resource in recording.resources):
         raise ValueError("this stack builds its image; name one that is there already, with --image REFERENCE")
     return [_plain(manifest) for manifest in recording.manifests() if not _is_secret(manifest)]
+
+
+def _with_reference(section: str, reference: str) -> str:
+    """Give the stack's `image` with a reference and all that is not about building one."""
+    reader = ConfigReader({"image": section})
+    kept = {key: value for key, value in reader.mapping("image").items() if key not in OF_A_BUILD}
+    reader.raise_mistakes()
+    return json.dumps({**kept, "ref": reference})
 
 
 def _is_secret(manifest: Mapping[str, Any]) -> bool:
@@ -92,7 +109,10 @@ def _is_pulumis(key: str) -> bool:
 
 
 def _write(manifests: Iterable[dict[str, Any]], directory: Path | None) -> None:
-    """Write the parts with sorted keys: in what the program registers, their order is another each time."""
+    """Write the parts with sorted keys: in what the program registers, their order is another each time.
+
+    A part without objects is no file, since `kubectl apply` fails on one, and one of a former run goes.
+    """
     parts: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
     for manifest in manifests:
         kinds = {"CustomResourceDefinition": "crd.yaml", KIND: "rates.yaml"}
@@ -102,7 +122,10 @@ def _write(manifests: Iterable[dict[str, Any]], directory: Path | None) -> None:
         return
     directory.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
-        (directory / part).write_text(yaml.safe_dump_all(parts[part]), encoding="utf-8")
+        if parts[part]:
+            (directory / part).write_text(yaml.safe_dump_all(parts[part]), encoding="utf-8")
+        else:
+            (directory / part).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

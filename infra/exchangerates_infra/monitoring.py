@@ -4,6 +4,8 @@ Whether their kinds are in the cluster is the platform team's business: without 
 know the kind.
 """
 
+import hashlib
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +26,7 @@ _PLACEHOLDER: Final = 'namespace="exchange-rate-operator"'
 
 
 def monitoring(name: str, namespace: str, args: MonitoringArgs, opts: pulumi.ResourceOptions) -> None:
-    """Register the ServiceMonitor, the PrometheusRule and the dashboard's ConfigMap."""
+    """Register the ServiceMonitor, the PrometheusRule and, where it has labels, the dashboard's ConfigMap."""
     endpoint = {"port": PORT_NAME, "path": "/metrics", "interval": args.scrape_interval}
     scrape = {"selector": {"matchLabels": LABELS}, "endpoints": [endpoint]}
     rules = {"groups": alert_groups(namespace, args.runbook_url)}
@@ -37,14 +39,16 @@ def monitoring(name: str, namespace: str, args: MonitoringArgs, opts: pulumi.Res
             spec=spec,
             opts=opts,
         )
-    ConfigMap(
-        f"{name}-dashboard",
-        metadata=ObjectMetaArgs(
-            name=f"{OPERATOR}-dashboard", namespace=namespace, labels=dict(args.dashboard_labels) or None
-        ),
-        data={"exchange-rate-operator.json": _file("dashboard.json")},
-        opts=opts,
-    )
+    if args.dashboard_labels:
+        ConfigMap(
+            f"{name}-dashboard",
+            metadata=ObjectMetaArgs(
+                name=f"{OPERATOR}-dashboard", namespace=namespace, labels=dict(args.dashboard_labels)
+            ),
+            # The sidecar writes what it finds in all namespaces into one directory.
+            data={f"{OPERATOR}-{namespace}.json": _dashboard(namespace)},
+            opts=opts,
+        )
 
 
 def alert_groups(namespace: str, runbook_url: str) -> list[dict[str, Any]]:
@@ -55,6 +59,17 @@ def alert_groups(namespace: str, runbook_url: str) -> list[dict[str, Any]]:
         for rule in group["rules"]:
             rule["annotations"]["runbook_url"] = f"{runbook_url}#{rule['alert'].lower()}"
     return groups
+
+
+def _dashboard(namespace: str) -> str:
+    """Give the dashboard of the operator of one namespace; a Grafana may have one of each."""
+    body = json.loads(_file("dashboard.json"))
+    body["uid"] += f"-{hashlib.sha256(namespace.encode()).hexdigest()[:12]}"  # of 40 characters at most
+    body["title"] += f" in {namespace}"
+    for variable in body["templating"]["list"]:
+        if variable["name"] == "namespace":
+            variable["current"] = {"text": [namespace], "value": [namespace]}
+    return json.dumps(body, indent=1)
 
 
 @cache

@@ -33,6 +33,7 @@ KEYS: Final = frozenset(
 )
 _CLUSTERS_OWN: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 _HOME: Final = "~/"
+_ADDRESS: Final = "an address such as https://rates.example.com, without user and password: the Deployment shows it"
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -63,7 +64,7 @@ class StackConfig:
         Raises:
             StackConfigError: Anything is wrong.
         """
-        reader = ConfigReader(values)
+        reader = ConfigReader(values, secrets)
         reader.unknown_keys(KEYS)
         context = reader.text("kubeContext", "")
         if not context:
@@ -100,10 +101,10 @@ def _namespace(reader: ConfigReader) -> str:
     return value
 
 
-def _api_key(reader: ConfigReader, provider: str, providers: Sequence[str], secrets: AbstractSet[str]) -> str | None:
+def _api_key(reader: ConfigReader, provider: str, providers: Sequence[str]) -> str | None:
     """Give a rate provider's API key, or None where it is not needed. Its value is in no message."""
     name, needed = f"{provider}Key", provider in providers
-    key = reader.encrypted(name, secrets)
+    key = reader.encrypted(name)
     if needed and not key:
         reader.mistake(name, "", f"the key with `pulumi config set --secret`: {provider} is one of the providers")
     return key if needed and key else None
@@ -116,8 +117,7 @@ def _kubeconfig(reader: ConfigReader, *, encrypted: bool) -> str:
         if not encrypted:
             reader.mistake("kubeconfig", "(its content)", "its path, or set it with `pulumi config set --secret`")
     elif value and not (Path(value).is_absolute() or value.startswith(_HOME)):
-        shown = "(encrypted)" if encrypted else value
-        reader.mistake("kubeconfig", shown, "an absolute path, or ~/ and what follows: the program runs in infra/")
+        reader.mistake("kubeconfig", value, "an absolute path, or ~/ and what follows: the program runs in infra/")
     return value
 
 
@@ -145,10 +145,10 @@ def _operator(reader: ConfigReader, secrets: AbstractSet[str], crd: CrdArgs, con
         refresh_interval=reader.field("refreshInterval", "refreshInterval", "1h"),
         max_age=reader.field("maxAge", "maxAge", "168h"),
         min_fetch_intervals=reader.by_provider("minFetchIntervals", "a duration from 1s, such as 8h", _check_interval),
-        provider_urls=reader.by_provider("providerUrls", "an address such as https://rates.example.com", _check_url),
+        provider_urls=reader.by_provider("providerUrls", _ADDRESS, _check_url),
         max_calls_per_day=reader.by_provider("maxCallsPerDay", "a number of calls from 1 to 999999", _check_calls),
-        api_key=_api_key(reader, "exchangeratesapi", providers, secrets),
-        openexchangerates_key=_api_key(reader, "openexchangerates", providers, secrets),
+        api_key=_api_key(reader, "exchangeratesapi", providers),
+        openexchangerates_key=_api_key(reader, "openexchangerates", providers),
         watch_namespaces=tuple(reader.dns_labels("watchNamespaces")),
         log_level=reader.choice("logLevel", "INFO", _LOG_LEVELS),
         rates=stack_rates.rates(reader, providers),
@@ -175,5 +175,5 @@ def _check_interval(value: str) -> None:
 
 
 def _check_url(value: str) -> None:
-    if not re.fullmatch(r"https?://[^\s,=]+", value) or not leads_somewhere(value):
+    if not re.fullmatch(r"https?://[^\s,=@]+", value) or not leads_somewhere(value):
         raise ValueError(value)

@@ -17,7 +17,9 @@ from exchangerates_infra.args import (
 )
 from exchangerates_infra.config_reader import ConfigReader
 from exchangerates_infra.config_section import Section
+from exchangerates_infra.resources import read_resources
 from exchangerates_infra.tolerations import check_toleration
+from exchangerates_infra.workload import LABELS
 
 SBOM_GENERATOR: Final = "docker/buildkit-syft-scanner:stable-1"
 """What lists an image's contents where the stack names no other: BuildKit's own default."""
@@ -25,14 +27,18 @@ _REPOSITORY: Final = r"(localhost|[a-z0-9\-]+:[0-9]+|[a-z0-9\-]+(\.[a-z0-9\-]+)+
 """With the registry's host: without one, the built image has no reference by digest."""
 _SHORT_OF_DOCKER_HUB: Final = r"index\.docker\.io/.*|docker\.io/[^/]+"
 """What Docker writes in another way: docker.io in place of the first, docker.io/library/... in place of the second."""
-_OF_A_BUILD: Final = ("repository", "tag", "platforms", "builder", "baseImage", "provenance", "sbom")
+OF_A_BUILD: Final = ("repository", "tag", "platforms", "builder", "baseImage", "provenance", "sbom")
+"""The keys of `image` that are about building one."""
 _CREDENTIALS: Final = r"[^\s:/?#@\[\]]+:[^\s:/?#@\[\]]+"
 _CREDENTIALS_APART: Final = "and user and password with `pulumi config set --secret proxyCredentials user:password`"
 _PLATFORM: Final = "|".join(re.escape(platform.value) for platform in docker_build.Platform)
 """Those that the image's resource takes: none has a variant."""
 
-_SCRAPE_INTERVAL: Final = "0|" + "".join(f"([0-9]+{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
-"""The Prometheus Operator's own pattern: units in this order, each once."""
+_UNITS: Final = {"y": 31536000, "w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+_SCRAPE_INTERVAL: Final = "0|" + "".join(f"([0-9]+{unit})?" for unit in _UNITS)
+"""The Prometheus Operator's own pattern: units in this order, each once. 0 is Prometheus' own interval."""
+_MAX_SCRAPE_INTERVAL_S: Final = 300
+"""For how long Prometheus takes a value for the present one, unless it is told otherwise."""
 
 
 def image(reader: ConfigReader) -> ImageArgs:
@@ -55,7 +61,7 @@ def image(reader: ConfigReader) -> ImageArgs:
         )
         if re.fullmatch(_SHORT_OF_DOCKER_HUB, args.repository or ""):
             section.mistake("repository", "Docker Hub's as docker.io/ACCOUNT/NAME, such as docker.io/team/operator")
-        for key in _OF_A_BUILD:
+        for key in OF_A_BUILD:
             if args.ref is not None and section.has(key):
                 section.mistake(key, "either ref, an image that is there, or this key, for one that is built")
         for key in ("platforms", "provenance", "sbom"):
@@ -94,17 +100,21 @@ def pod(reader: ConfigReader) -> PodArgs:
         tolerations = tuple({key: value for key, value in found.items() if value not in (None, "")} for found in given)
         for index, toleration in enumerate(tolerations):
             check_toleration(reader, f"pod.tolerations[{index}]", toleration)
+        labels = section.labels("labels")
+        for key in LABELS.keys() & labels.keys():
+            reader.mistake(f"pod.labels.{key}", labels[key], "another label: this one is the operator's own")
         return PodArgs(
-            labels=section.labels("labels"),
+            labels=labels,
             node_selector=section.labels("nodeSelector"),
             tolerations=tolerations,
             priority_class=section.text("priorityClassName", r"[a-z0-9][a-z0-9.\-]*", "the name of a PriorityClass"),
+            resources=read_resources(reader, "pod.resources", section.given("resources")),
         )
 
 
 def egress(reader: ConfigReader, secrets: Collection[str]) -> EgressArgs:
     """Read the way to the rate providers."""
-    credentials = _proxy_credentials(reader, secrets)
+    credentials = _proxy_credentials(reader)
     if "proxy" in secrets:
         reader.mistake("proxy", "(encrypted)", f"the addresses in plain text, {_CREDENTIALS_APART}")
     bundle = reader.text("caBundle", "") or None
@@ -114,6 +124,8 @@ def egress(reader: ConfigReader, secrets: Collection[str]) -> EgressArgs:
         https, http = _proxy(section, "https"), _proxy(section, "http")
         if credentials and not (section.has("https") or section.has("http")):
             reader.mistake("proxyCredentials", "(encrypted)", "proxy.https or proxy.http too, or leave it out")
+        if section.has("exceptions") and not (section.has("https") or section.has("http")):
+            section.mistake("exceptions", "proxy.https or proxy.http too, or leave it out")
         return EgressArgs(
             https_proxy=https,
             http_proxy=http,
@@ -136,8 +148,8 @@ def _proxy(section: Section, key: str) -> str | None:
     return address
 
 
-def _proxy_credentials(reader: ConfigReader, secrets: Collection[str]) -> str | None:
-    value = reader.encrypted("proxyCredentials", secrets)
+def _proxy_credentials(reader: ConfigReader) -> str | None:
+    value = reader.encrypted("proxyCredentials")
     if value and not re.fullmatch(_CREDENTIALS, value):
         reader.mistake("proxyCredentials", "(not shown)", "user:password as in an address, an @ as %40")
     return value or None
@@ -147,7 +159,7 @@ def network_policy(reader: ConfigReader) -> NetworkPolicyArgs:
     """Read the NetworkPolicy."""
     with Section(reader, "networkPolicy") as section:
         return NetworkPolicyArgs(
-            enabled=section.boolean("enabled", default=False),
+            enabled=section.enabled("apiServerPorts", "ports"),
             api_server_ports=section.ports("apiServerPorts", NetworkPolicyArgs().api_server_ports),
             ports=section.ports("ports", ()),
         )
@@ -157,12 +169,24 @@ def monitoring(reader: ConfigReader) -> MonitoringArgs:
     """Read what is there for Prometheus and Grafana."""
     defaults = MonitoringArgs()
     with Section(reader, "monitoring") as section:
+        dashboard_labels = section.labels("dashboardLabels")
+        if section.given("dashboardLabels") is None:
+            dashboard_labels = dict(defaults.dashboard_labels)
         return MonitoringArgs(
-            enabled=section.boolean("enabled", default=False),
+            enabled=section.enabled("labels", "dashboardLabels", "scrapeInterval", "runbookUrl"),
             labels=section.labels("labels"),
-            dashboard_labels=section.labels("dashboardLabels") or defaults.dashboard_labels,
-            scrape_interval=section.text("scrapeInterval", _SCRAPE_INTERVAL, "a duration such as 30s or 1m30s")
-            or defaults.scrape_interval,
+            dashboard_labels=dashboard_labels,
+            scrape_interval=_scrape_interval(section) or defaults.scrape_interval,
             runbook_url=section.text("runbookUrl", r"\S+", "an address such as https://wiki.example.com/runbook")
             or defaults.runbook_url,
         )
+
+
+def _scrape_interval(section: Section) -> str | None:
+    interval = section.text("scrapeInterval", _SCRAPE_INTERVAL, "a duration such as 30s or 1m30s")
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall("([0-9]+)([a-z]+)", interval or ""))
+    if seconds > _MAX_SCRAPE_INTERVAL_S:
+        section.mistake(
+            "scrapeInterval", "at most 5m: Prometheus drops a value then, and would take the operator for down"
+        )
+    return interval

@@ -166,7 +166,7 @@ class Env(StrEnum):
     RESYNC_INTERVAL = "EXCHANGERATES_RESYNC_INTERVAL"
     """Time between two lists of everything, which find what the watches have missed, a Go duration: `10m`."""
     HTTP_ADDRESS = "EXCHANGERATES_HTTP_ADDRESS"
-    """Where `/healthz`, `/readyz` and `/metrics` are served: `0.0.0.0:8080`."""
+    """Where `/healthz`, `/readyz` and `/metrics` are served; without a host on all addresses, IPv4 and IPv6."""
     LOG_LEVEL = "EXCHANGERATES_LOG_LEVEL"
     """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     LOG_FORMAT = "EXCHANGERATES_LOG_FORMAT"

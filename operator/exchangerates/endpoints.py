@@ -22,7 +22,7 @@ async def serving(
     """Serve while the context is open, and give the port.
 
     Args:
-        host: The address to listen on.
+        host: The address to listen on; empty for all, IPv4 and IPv6, of those that the kernel has.
         port: The port, or 0 for a free one.
         problems: What has stalled; anything makes `/healthz` answer 500 with it, and is logged.
         ready: Whether `/readyz` answers 200 rather than 503.
@@ -34,7 +34,7 @@ async def serving(
     runner = web.AppRunner(_app(problems, ready, metrics), handle_signals=False, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host or None, port).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -102,6 +102,12 @@ class _Objects:
             "How long the object has waited that waits longest to be served",
             registry=registry,
         )
+        self.watches = Gauge(
+            "exchangerates_watches",
+            "Watches by resource, one for each watched namespace or one for all",
+            ["resource"],
+            registry=registry,
+        )
         self.watch_restarts = Counter(
             "exchangerates_watch_restarts",
             "Watches that were opened anew, by resource; the API server itself ends one after half an hour to an hour",
@@ -126,6 +132,7 @@ class Metrics:
         self._objects = _Objects(self._registry)
         self._watched: set[str] = set()
         for resource in ("configmaps", PLURAL):
+            self._objects.watches.labels(resource)
             self._objects.watch_restarts.labels(resource)
         for provider in providers:
             self._calls.seconds.labels(provider)
@@ -150,9 +157,9 @@ class Metrics:
         self._calls.seconds.labels(provider).observe(seconds)
 
     def watch_opened(self, path: str) -> None:
-        """Count a watch that is opened not for the first time, by its path at the API server."""
-        if path in self._watched:
-            self._objects.watch_restarts.labels(path.rpartition("/")[2]).inc()
+        """Count a watch, or that it is opened not for the first time, by its path at the API server."""
+        counted = self._objects.watch_restarts if path in self._watched else self._objects.watches
+        counted.labels(path.rpartition("/")[2]).inc()
         self._watched.add(path)
 
     def exposition(self, gauges: Gauges) -> bytes:

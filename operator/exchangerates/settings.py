@@ -36,7 +36,7 @@ class Settings:
         watch_namespaces: The namespaces to watch; empty for all.
         resync_interval_s: Seconds between two lists of everything.
         install_crd: Whether the operator creates the CRD at start.
-        http_host: Where health and metrics are served.
+        http_host: Where health and metrics are served; empty for all addresses, IPv4 and IPv6.
         http_port: The same; 0 for any free port.
         log_level: The least level that is logged.
         log_format: `json` or `text`.
@@ -89,8 +89,8 @@ class Settings:
             watch_namespaces=reader.words(Env.WATCH_NAMESPACES, ""),
             resync_interval_s=reader.seconds(Env.RESYNC_INTERVAL, "10m", at_least_s=MIN_RESYNC_INTERVAL_S),
             install_crd=reader.choice(Env.INSTALL_CRD, "false", ("true", "false")) == "true",
-            http_host=reader.address(Env.HTTP_ADDRESS, "0.0.0.0:8080")[0],
-            http_port=reader.address(Env.HTTP_ADDRESS, "0.0.0.0:8080")[1],
+            http_host=reader.address(Env.HTTP_ADDRESS, ":8080")[0],
+            http_port=reader.address(Env.HTTP_ADDRESS, ":8080")[1],
             log_level=reader.choice(Env.LOG_LEVEL, "INFO", _LOG_LEVELS),
             log_format=reader.choice(Env.LOG_FORMAT, "json", _LOG_FORMATS),
         )
@@ -183,9 +183,9 @@ class _Reader:
 
     def address(self, variable: Env, default: str) -> tuple[str, int]:
         value = self.text(variable, default)
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > _MAX_PORT:
-            self.mistake(variable, value, "host:port, such as 0.0.0.0:8080")
+        host, colon, port = value.rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > _MAX_PORT:
+            self.mistake(variable, value, "host:port, or :port for all addresses, such as :8080")
             return "", 0
         return host.strip("[]"), int(port)
 

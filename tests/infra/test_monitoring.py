@@ -69,6 +69,28 @@ def test_grafana_finds_the_dashboard(program: Program, monitored: Recording) -> 
     assert len(places) == len({panel["id"] for panel in panels}) == len(panels)
 
 
+def test_each_stack_has_a_dashboard_of_its_own(program: Program) -> None:
+    """Grafana's sidecar writes all into one directory, and knows each by a uid of at most 40 characters."""
+    namespaces = ("rates", "n" * 63)
+    found = [program(namespace=namespace, monitoring='{"enabled": true}') for namespace in namespaces]
+    files = [of_kind(recording, "ConfigMap")[0].inputs["data"] for recording in found]
+    assert len({file for data in files for file in data}) == len(namespaces)
+    bodies = [dashboard(recording) for recording in found]
+    assert len({body["uid"] for body in bodies}) == len(namespaces)
+    for namespace, body in zip(namespaces, bodies, strict=True):
+        assert len(body["uid"]) <= 40
+        assert namespace in body["title"]
+        (variable,) = [one for one in body["templating"]["list"] if one["name"] == "namespace"]
+        assert variable["current"]["value"] == [namespace]
+
+
+def test_a_stack_may_have_no_dashboard(program: Program) -> None:
+    """Without a label no sidecar would find it."""
+    recording = program(monitoring='{"enabled": true, "dashboardLabels": {}}')
+    assert of_kind(recording, "ConfigMap") == []
+    assert len(of_kind(recording, "PrometheusRule")) == 1
+
+
 def test_alerts_and_dashboard_use_metrics_that_the_operator_has(monitored: Recording) -> None:
     """No expression asks for a series that nobody exposes."""
     known = {metric.name for metric in Metrics(["ecb"])._registry.collect()}  # noqa: SLF001 - what it exposes

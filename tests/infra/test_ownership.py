@@ -47,6 +47,17 @@ def test_a_stack_without_the_crd_leaves_it_to_another(program: Program) -> None:
     assert [role.name for role in of_kind(recording, "ClusterRole")] == ["exchange-rate-operator-rights"]
 
 
+def test_who_takes_up_the_crd_has_roles_of_its_own(program: Program) -> None:
+    """The stack that lets it go deletes its roles: others have to give the same rights by then."""
+    had, takes = (
+        [role for role in of_kind(recording, "ClusterRole") if "-people-" in role.name]
+        for recording in (program(namespace="had"), program(namespace="takes", crd='{"adopt": true}'))
+    )
+    assert [role.inputs["rules"] for role in had] == [role.inputs["rules"] for role in takes]
+    names = {role.inputs["metadata"]["name"] for role in (*had, *takes)}
+    assert len(names) == len(had) + len(takes) == 4
+
+
 @pytest.mark.parametrize(
     ("crd", "options", "adopt"),
     [

@@ -12,6 +12,9 @@ from exchangerates_infra.stack_config import StackConfig
     ("value", "told"),
     [
         pytest.param('{"labels": {"team": 1}}', "pod.labels.team: '1': write a text", id="label"),
+        pytest.param(
+            '{"labels": {"app.kubernetes.io/name": "x"}}', "pod.labels.app.kubernetes.io/name: 'x': write an", id="own"
+        ),
         pytest.param('{"labels": ["team"]}', "an object of labels", id="labels as a list"),
         pytest.param('{"nodeSelector": {"a b": "c"}}', "pod.nodeSelector: 'a b': write a key", id="label's key"),
         pytest.param('{"priorityClassName": "High!"}', "the name of a PriorityClass", id="priority class"),
@@ -20,6 +23,31 @@ from exchangerates_infra.stack_config import StackConfig
 def test_a_mistake_of_the_pod_names_its_key_and_what_to_write(value: str, told: str) -> None:
     """The API server would refuse the Deployment, after half of the stack was made."""
     assert_told({"pod": value}, told, "pod")
+
+
+@pytest.mark.parametrize(
+    ("resources", "path", "told"),
+    [
+        pytest.param(["cpu"], "", "an object such as", id="a list"),
+        pytest.param({"limit": {"cpu": 1}}, ".limit", "did you mean limits?", id="limit"),
+        pytest.param({"limits": "1"}, ".limits", "an object such as", id="a number"),
+        pytest.param({"limits": {"cpus": 1}}, ".limits.cpus", "did you mean cpu?", id="cpus"),
+        *(
+            pytest.param({"limits": {"memory": given}}, ".limits.memory", "a quantity such as", id=f"{given!r}")
+            for given in ("1 Gi", "512MB", "lots", "-1Gi", "", True, None)
+        ),
+        pytest.param({"limits": {"memory": "64Mi"}}, ".limits.memory", "they are 96Mi and 64Mi", id="a low limit"),
+        pytest.param({"requests": {"memory": "1G"}}, ".requests.memory", "they are 1G and 384Mi", id="a high request"),
+        pytest.param(
+            {"requests": {"cpu": "1001m"}, "limits": {"cpu": 1}}, ".limits.cpu", "they are 1001m and 1", id="both"
+        ),
+    ],
+)
+def test_bad_resources_are_told(resources: object, path: str, told: str) -> None:
+    """The API server would refuse the Deployment, after half of the stack was made."""
+    (line,) = mistakes({"pod": json.dumps({"resources": resources})})
+    assert line.startswith(f"pod.resources{path}: ")
+    assert told in line
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,10 @@ def test_no_context_is_a_mistake_rather_than_the_current_cluster() -> None:
         StackConfig.parse({})
 
 
-@pytest.mark.parametrize("interval", ["0", "30s", "1h", "1d12h", "500ms", "1m500ms"])
+@pytest.mark.parametrize("interval", ["0", "30s", "5m", "4m60s", "0h5m", "300000ms", "1m500ms"])
 def test_a_scrape_interval_is_what_the_prometheus_operator_takes(interval: str) -> None:
     """It has more units than the operator's own durations."""
-    given = StackConfig.parse(CONTEXT | {"monitoring": json.dumps({"scrapeInterval": interval})})
+    given = StackConfig.parse(CONTEXT | {"monitoring": json.dumps({"enabled": True, "scrapeInterval": interval})})
     assert given.operator.monitoring.scrape_interval == interval
 
 

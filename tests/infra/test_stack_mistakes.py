@@ -43,6 +43,7 @@ from exchangerates_infra.stack_config import StackConfig
             id="proxy's password",
         ),
         pytest.param("proxy", '{"https": "me:planted-key@proxy"}', "the address alone", id="a password and no scheme"),
+        pytest.param("proxy", '{"exceptions": [".example.com"]}', "proxy.https or proxy.http too", id="no proxy"),
         pytest.param("proxyCredentials", "me:planted-key", "--secret", id="credentials in plain text"),
         pytest.param("proxy", '{"exceptions": "a,b"}', "a list of hosts", id="exceptions"),
         pytest.param("caBundle", "/etc/ca.crt", "PEM", id="bundle"),
@@ -54,6 +55,10 @@ from exchangerates_infra.stack_config import StackConfig
             )
             for given in ("1", 30, "30s1m", "30s30s", "1m 30s", "1.5m")
         ),
+        *(
+            pytest.param("monitoring", json.dumps({"scrapeInterval": given}), "at most 5m", id=f"every {given}")
+            for given in ("5m1s", "300001ms", "1h", "1d")
+        ),
         pytest.param("kubeconfig", "apiVersion: v1\nusers: [planted-key]", "--secret", id="kubeconfig in plain text"),
         *(
             pytest.param("kubeconfig", path, f"'{path}': write an absolute path, or ~/", id=path)
@@ -63,6 +68,17 @@ from exchangerates_infra.stack_config import StackConfig
         pytest.param("minFetchIntervals", '{"ecb": "0s"}', "a duration from 1s", id="no interval"),
         pytest.param("minFetchIntervals", '{"fixer": "8h"}', "frankfurter, ecb", id="interval of nobody"),
         pytest.param("providerUrls", '{"ecb": "ftp://x"}', "an address", id="address"),
+        *(
+            pytest.param("providerUrls", given, told, id=f"a password in {given}".replace("planted-key", "password"))
+            for given, told in (
+                ('{"ecb": "https://me:planted-key@x"}', "without user and password"),
+                ('{"ecb": "https://planted-key@x"}', "without user and password"),
+                ('{"ecb": "https//me:planted-key@x"}', "without user and password"),
+                ("https://me:planted-key@x", "a list or an object"),
+                ('"https://me:planted-key@x"', "write an object"),
+            )
+        ),
+        pytest.param("image", '{"repository": "r/op:1@sha256:0"}', "'r/op:1@sha256:0'", id="a digest, no password"),
         pytest.param("rates", '[{"currency": "usd"}]', "three capital letters", id="rate's currency"),
         pytest.param(
             "rates",
@@ -87,6 +103,29 @@ def test_a_mistake_names_its_key_and_what_to_write(key: str, value: str, told: s
     assert_told({key: value}, told, key)
 
 
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        pytest.param(key, {name: value}, id=f"{key}.{name}")
+        for key, further in (
+            ("networkPolicy", {"apiServerPorts": [443], "ports": [8080]}),
+            (
+                "monitoring",
+                {"labels": {"a": "b"}, "dashboardLabels": {"a": "b"}, "runbookUrl": "x", "scrapeInterval": "1m"},
+            ),
+        )
+        for name, value in further.items()
+    ],
+)
+def test_a_switch_that_was_forgotten_is_told(key: str, given: dict[str, object]) -> None:
+    """Nothing of it would be there; who writes false has switched it off."""
+    (line,) = mistakes({key: json.dumps(given)})
+    told = f"true, or false to switch it off: {next(iter(given))} alone has no effect"
+    assert line == f"{key}.enabled: '(left out)': write {told}"
+    for enabled in (True, False):
+        StackConfig.parse(CONTEXT | {key: json.dumps({**given, "enabled": enabled})})
+
+
 @pytest.mark.parametrize("place", ["x:99999", "x:abc", "x:0", "x:-1", ":80", "[x"])
 def test_an_address_that_leads_nowhere_is_told(place: str) -> None:
     """The NetworkPolicy could not be made of it, and the operator could never reach it."""
@@ -105,7 +144,7 @@ def test_a_provider_that_needs_a_key_asks_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "secret", "told"),
+    ("values", "key", "told"),
     [
         pytest.param(
             {"proxy": '{"https": "http://planted-key:x@proxy:1"}'}, "proxy", "the addresses in plain text", id="proxy"
@@ -119,6 +158,10 @@ def test_a_provider_that_needs_a_key_asks_for_it() -> None:
             "an absolute path, or ~/",
             id="kubeconfig's relative path",
         ),
+        pytest.param({"maxAge": "planted-key"}, "maxAge", "what an ExchangeRate may have as maxAge", id="a duration"),
+        pytest.param({"caBundle": "planted-key"}, "caBundle", "(encrypted)", id="a bundle"),
+        pytest.param({"rates": '[{"currency": "planted-key"}]'}, "rates[0].currency", "(encrypted)", id="a rate"),
+        pytest.param({"minFetchIntervals": '{"ecb": "planted-key"}'}, "minFetchIntervals.ecb", "from 1s", id="a map"),
         *(
             pytest.param(
                 {"proxyCredentials": wrong, "proxy": '{"https": "http://proxy:1"}'},
@@ -129,9 +172,9 @@ def test_a_provider_that_needs_a_key_asks_for_it() -> None:
         ),
     ],
 )
-def test_what_is_encrypted_is_in_no_message(values: dict[str, str], secret: str, told: str) -> None:
+def test_what_is_encrypted_is_in_no_message(values: dict[str, str], key: str, told: str) -> None:
     """What to write is told all the same."""
-    assert_told(values, told, f"{secret}: ", {secret})
+    assert_told(values, told, f"{key}: ", {key.partition(".")[0].partition("[")[0]})
 
 
 @pytest.mark.parametrize(

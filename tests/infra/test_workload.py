@@ -61,6 +61,19 @@ def test_the_stack_says_where_the_pod_runs(program: Program) -> None:
     assert deployment.inputs["spec"]["selector"] == {"matchLabels": own}
 
 
+def test_the_stack_may_ask_for_other_resources(program: Program) -> None:
+    """What it leaves out keeps its default; a ResourceQuota may ask for a limit of CPU."""
+    given = {"requests": {"cpu": 1}, "limits": {"cpu": "1.5", "memory": "1Gi"}}
+    assert container(program(pod=json.dumps({"resources": given})))["resources"] == {
+        "requests": {"cpu": "1", "memory": "96Mi"},
+        "limits": {"cpu": "1.5", "memory": "1Gi"},
+    }
+    empty: tuple[object, ...] = ({}, None, {"limits": {}}, {"requests": None})
+    for nothing in empty:
+        unchanged = container(program(pod=json.dumps({"resources": nothing})))
+        assert unchanged["resources"] == container(program())["resources"]
+
+
 @pytest.mark.parametrize("image", [{}, {"ref": "r.example.com/op:1"}], ids=["one that is built", "one that is there"])
 def test_the_stack_names_the_secrets_to_pull_with(program: Program, image: dict[str, Any]) -> None:
     """They are in the Pod, whose node reads them; without any there is no such field."""

@@ -4,8 +4,11 @@ import asyncio
 import datetime as dt
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.upstreams import Archive, failing
 from tests.unit.world import World
+
+from exchangerates.metrics import Gauges, Metrics
 
 NOW = dt.datetime(2026, 11, 25, 20, tzinfo=dt.UTC)
 DAY = "exchangerates_provider_quote_timestamp_seconds"
@@ -36,3 +39,14 @@ def test_the_quotes_age_is_each_providers_own_and_that_of_its_newest_table(monke
         } <= lines
 
     world.run(story())
+
+
+def test_watches_are_counted_apart_from_their_restarts() -> None:
+    """So that an alert goes by the restarts of one watch, however many namespaces are watched."""
+    metrics = Metrics()
+    for namespace in ("a", "b", "a", "a"):
+        metrics.watch_opened(f"/api/v1/namespaces/{namespace}/configmaps")
+    text = metrics.exposition(Gauges(objects=dict, backlog=lambda: 0, lag_s=lambda: 0.0)).decode()
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    counted = {sample.name: sample.value for sample in samples if sample.labels == {"resource": "configmaps"}}
+    assert counted == {"exchangerates_watches": 2.0, "exchangerates_watch_restarts_total": 2.0}

@@ -13,7 +13,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
     assert settings.defaults.base == "EUR"
     assert settings.defaults.providers == ("frankfurter", "ecb")
     assert (settings.defaults.refresh_interval_s, settings.defaults.max_age_s) == (3600.0, 604800.0)
-    assert (settings.http_host, settings.http_port, settings.log_level) == ("0.0.0.0", 8080, "INFO")  # noqa: S104
+    assert (settings.http_host, settings.http_port, settings.log_level) == ("", 8080, "INFO")
     assert settings.watch_namespaces == ()
     assert settings.deployment is None
 
