@@ -21,8 +21,6 @@ from exchangerates.spec import MAX_REFRESH_INTERVAL_S, ExchangeRateSpec
 _LATE: Final = dt.timedelta(days=1)
 """How late a provider may publish the rate of a day."""
 _SATURDAY: Final = 5
-_MOMENT_S: Final = 60.0
-"""How much sooner than a wish was acknowledged the table may have come that fulfilled it."""
 _LOOK_AGAIN_S: Final = 3600.0
 """How old a table may be for who has no good rate, and how long until the next look, also where few are asked for."""
 
@@ -157,7 +155,7 @@ class Lookup:
         max_age_s = min(self.spec.refresh_interval_s, _LOOK_AGAIN_S) if urgent else self.spec.refresh_interval_s
         # Who asks by annotation takes the newest table that the provider allows, not one of the last interval; where
         # nobody answered then, one that is newer than the wish.
-        wished_s = status.refreshed_s(self.owner, self.now) + _MOMENT_S if status.acknowledged(self.owner) else 0.0
+        wished_s = status.refreshed_s(self.owner, self.now) if status.acknowledged(self.owner) else 0.0
         return self.rates.quote(self.spec, min(max_age_s, wished_s), urgent=urgent)
 
     def _is_stale(self, published: Publication) -> bool:
