@@ -16,7 +16,7 @@ class ImageArgs:
     """Where the operator's image comes from.
 
     Attributes:
-        ref: An existing image; all that is about building one is then left out of account.
+        ref: An existing image; all that is about building one is then left out of account (in a stack file: a mistake).
         repository: Where the built image is pushed, without a tag; left out, it is loaded into the local engine.
         tag: The tag of the built image; what is pushed is deployed by digest all the same.
         platforms: What it is built for, such as `linux/amd64`; empty for the builder's own.

@@ -12,9 +12,9 @@ Resources = Mapping[str, Mapping[str, str]]
 
 # Measured in a Pod (tests/node/measure.py) with no, 1,000 and 5,000 objects: 45, 52 and 75 MB at rest, and 44, 65 and
 # 84 MB at most, at a start; the ECB's whole history takes 30 MB more while it is read. The request covers a start with
-# 5,000; the limit is over three times that, with the history, and room for 20,000. At rest it takes less than 1 mCPU,
-# and a start 0.4, 1.3 and 5.3 CPU seconds: the request is for the start, and there is no limit, since throttling would
-# make probes fail under load.
+# 5,000; the limit is over three times that, with the history, and room for several times as many. At rest it takes less
+# than 1 mCPU, and a start 0.4, 1.3 and 5.3 CPU seconds: the request is for the start, and there is no limit, since
+# throttling would make probes fail under load.
 _DEFAULTS: Final[Resources] = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}}
 _RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
 _SUFFIXES: Final[Mapping[str, Decimal]] = {

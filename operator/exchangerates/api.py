@@ -78,7 +78,9 @@ class Reason(StrEnum):
     Set it to false.
     """
     INVALID_SPEC = "InvalidSpec"
-    """A stored spec that the CRD would refuse today, or a `date` that is not over or no day of the calendar.
+    """A spec that the CRD lets through: a label or annotation that Kubernetes does not take, a `date` that is not over.
+
+    Or one that was stored before the CRD refused it, or that is larger than 16 KiB.
 
     Edit the field that the message names.
     """

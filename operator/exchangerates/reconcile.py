@@ -62,6 +62,8 @@ class Outcome:
     again_s: float | None
 
 
+_NO_TARGET: Final = (InvalidSpec, TargetConflict, TargetRefused)
+"""What says that the ConfigMap cannot be as the spec wants it."""
 GONE: Final = Outcome(None, None)
 
 
@@ -112,7 +114,7 @@ class Reconciler:
                 owner = await self._publish(owner, spec, found.published, now)
                 await self._publisher.drop_former(owner, spec.target)
             except ReconcileError as error:
-                return await self._fail(owner, spec, error, now, refresh=refresh)
+                return await self._fail(owner, spec or self._without_target(owner), error, now, refresh=refresh)
             except (ApiError, OwnerGone, FetchUnderWay):
                 raise
             except Exception as error:  # what nobody foresaw costs one object its turn, and says so
@@ -132,6 +134,13 @@ class Reconciler:
         if owner.too_large:
             raise InvalidSpec("target", f"the spec is larger than {MAX_SPEC_CHARS} bytes; write fewer annotations")
         return parse_spec(owner.key.name, owner.spec, self._defaults)
+
+    def _without_target(self, owner: ExchangeRate) -> ExchangeRateSpec | None:
+        """Give what a spec says besides, whose target is wrong: how old the rate may be, and what if it is."""
+        try:
+            return parse_spec(owner.key.name, {**owner.spec, "target": None}, self._defaults)
+        except InvalidSpec:
+            return None
 
     async def _publish(
         self, owner: ExchangeRate, spec: ExchangeRateSpec, published: Publication, now: dt.datetime
@@ -164,15 +173,8 @@ class Reconciler:
                 await self._keep(owner, spec, error, too_old=until_stale_s < 0)
             if until_stale_s >= 0 and again_s is not None:
                 again_s = min(again_s, until_stale_s + 1)
-        desired = status.desired_failed(
-            owner,
-            spec,
-            error,
-            now,
-            refreshed=refresh,
-            holds=held.told(self._observed, owner),
-            day=None if spec is None else self._day(owner, spec),
-        )
+        holds, day = held.told(self._observed, owner), self._day(owner, spec) if spec else None
+        desired = status.desired_failed(owner, spec, error, now, refreshed=refresh, holds=holds, day=day)
         await self._report(owner, desired, now)
         return Outcome(error.reason, again_s)
 
@@ -193,7 +195,7 @@ class Reconciler:
         target = held.target(self._observed, owner, spec)
         data = wanted = held.data(self._observed, owner, target.name)
         known = memory.published(owner.remembered, spec)
-        if known is not None and not isinstance(error, (TargetConflict, TargetRefused)):
+        if known is not None and not isinstance(error, _NO_TARGET):
             wanted = configmap.data_of(spec, known)
         if too_old and spec.withdraws and configmap.written_date(wanted) is not None:
             wanted = configmap.withdrawn(wanted, target)

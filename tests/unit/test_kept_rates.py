@@ -54,23 +54,25 @@ def test_a_currency_that_is_quoted_no_more_keeps_its_rate(
     world.run(story())
 
 
-@pytest.mark.parametrize("edited", [{"target": {"name": "taken", "key": "price"}}, {"currency": "XXX"}])
+@pytest.mark.parametrize(
+    "edited", [{"target": {"name": "taken", "key": "price"}}, {"target": {"labels": {"a b": "c"}}}, {"currency": "XXX"}]
+)
 def test_an_old_rate_is_withdrawn_whatever_else_is_wrong(
     monkeypatch: pytest.MonkeyPatch, edited: dict[str, object]
 ) -> None:
-    """Also where the name of another ConfigMap is not to be had, or the pair quoted by nobody; Stale says so."""
+    """Also where a name is not to be had, a label is wrong, or the pair is quoted by nobody; Stale says so."""
     world = World(monkeypatch, FRIDAY, *two_providers())
 
     async def story() -> None:
         world.cluster.add("other", target={"name": "taken"})
-        world.cluster.add("rate", maxAge="72h", onStale="Withdraw")
+        world.cluster.add("rate", maxAge="72h", onStale="Withdraw", target={"key": "amount"})
         await asyncio.sleep(100.0)
         world.cluster.edit("rate", **edited)
         await asyncio.sleep(DAY_S)
-        assert world.cluster.data("rate")["rate"] == "1.1172"
+        assert world.cluster.data("rate")["amount"] == "1.1172"
         assert world.cluster.stale("rate") == "False"
         await asyncio.sleep(3 * DAY_S)
-        assert "rate" not in world.cluster.data("rate")
+        assert "amount" not in world.cluster.data("rate")
         assert world.cluster.stale("rate") == "True"
 
     world.run(story())
