@@ -95,7 +95,8 @@ class Lookup:
         except ReconcileError as error:
             if published is None or error.reason not in (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_REFUSED):
                 raise
-            return Found(published, error.retry_after_s or 0.0)
+            # Somebody more urgent may be answered sooner: a look within the interval finds that without a call.
+            return Found(published, min(error.retry_after_s or 0.0, self.spec.refresh_interval_s))
         decided = decide(self.spec, published, fetched.quotes, self.now)
         if decided.held is not None:
             decided = self._second_opinion(decided, decided.held)

@@ -134,7 +134,8 @@ class RateTables:
         for source in sources:
             older = source.table if source.name in refusals.errors else None
             if older and (quotes := older.quotes(spec.base, spec.currencies)):
-                return Fetched(quotes, problem.retry_after_s or 0.0)
+                # Somebody more urgent may be answered sooner: a look within the interval finds that without a call.
+                return Fetched(quotes, min(problem.retry_after_s or 0.0, spec.refresh_interval_s))
         raise problem
 
     def budgets(self) -> Mapping[str, tuple[int, int, bool]]:

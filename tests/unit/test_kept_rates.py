@@ -145,3 +145,34 @@ def test_who_asks_seldom_looks_more_often_once_its_rate_is_too_old(monkeypatch: 
         assert provider.calls == calls + 1
 
     world.run(story())
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_rate_is_renewed_when_somebody_more_urgent_is_answered(
+    monkeypatch: pytest.MonkeyPatch, *, restarted: bool
+) -> None:
+    """After a long outage a provider is left alone for minutes by who has a rate, and asked by who has none."""
+    provider, _ = two_providers()
+    world = World(monkeypatch, FRIDAY, provider)
+
+    async def story() -> None:
+        world.cluster.add("rate", refreshInterval="1m")
+        await asyncio.sleep(100.0)
+        failing(provider)
+        await asyncio.sleep(HOUR_S)
+        if restarted:
+            await world.restart()
+            await asyncio.sleep(HOUR_S)
+        calls = provider.calls
+        for _ in range(700):  # until it was asked once more in vain, and is left alone again
+            await asyncio.sleep(1.0)
+            if provider.calls > calls:
+                break
+        world.cluster.add("urgent", currency="GBP")
+        await asyncio.sleep(30.0)
+        quoting(provider, USD="1.2000", GBP="0.8000")
+        await asyncio.sleep(100.0)
+        assert world.cluster.data("urgent")["rate"] == "0.8000"
+        assert world.cluster.data("rate")["rate"] == "1.2000"
+
+    world.run(story())
