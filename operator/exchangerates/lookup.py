@@ -104,10 +104,9 @@ class Lookup:
         return Found(decided, usable_s)
 
     def _published(self) -> Publication | None:
-        """Give what is published, or may be; nobody quotes further ahead than tomorrow: that was written by others."""
-        tomorrow = self.now.date() + dt.timedelta(days=1)
+        """Give what is published, or may be."""
         told = (memory.published(status, self.spec) for status in (self.owner.tried, self.owner.remembered) if status)
-        published = next((found for found in told if found is not None and found.date <= tomorrow), None)
+        published = next((found for found in told if found is not None and not found.is_ahead(self.now)), None)
         stored = memory.published(self.owner.status, self.spec)
         if stored and stored == published and stored.since and self.written == configmap.data_of(self.spec, stored):
             # Another operator has published the same, here and there: the earlier time is the true one.

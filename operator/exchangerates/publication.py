@@ -72,6 +72,10 @@ class Publication:
         """Give the seconds since the start of the day, UTC, that last spoke for the quotes; negative for tomorrow."""
         return age_of_day_s(max(self.date, self.confirmed or self.date), now)
 
+    def is_ahead(self, now: dt.datetime) -> bool:
+        """Tell whether it is of a day after tomorrow: nobody quotes so far ahead, that was written by others."""
+        return self.date > now.date() + dt.timedelta(days=1)
+
     def published_since(self, since: str) -> "Publication":
         """Give it as one that is published since this time, RFC 3339."""
         return replace(self, quotes=tuple(replace(quote, since=since) for quote in self.quotes))

@@ -170,7 +170,7 @@ class Reconciler:
         if spec is not None:
             until_stale_s = self._until_stale_s(owner, spec, now)
             if not isinstance(error, Suspended):
-                await self._keep(owner, spec, error, too_old=until_stale_s < 0)
+                await self._keep(owner, spec, error, now, too_old=until_stale_s < 0)
             if until_stale_s >= 0 and again_s is not None:
                 again_s = min(again_s, until_stale_s + 1)
         holds, day = held.told(self._observed, owner), self._day(owner, spec) if spec else None
@@ -190,12 +190,14 @@ class Reconciler:
         day = self._day(owner, spec)
         return math.inf if day is None else spec.max_age_s - age_of_day_s(day, now)
 
-    async def _keep(self, owner: ExchangeRate, spec: ExchangeRateSpec, error: ReconcileError, *, too_old: bool) -> None:
+    async def _keep(
+        self, owner: ExchangeRate, spec: ExchangeRateSpec, error: ReconcileError, now: dt.datetime, *, too_old: bool
+    ) -> None:
         """See to it that the object's ConfigMap holds what was published before, and no rate that is too old."""
         target = held.target(self._observed, owner, spec)
         data = wanted = held.data(self._observed, owner, target.name)
         known = memory.published(owner.remembered, spec)
-        if known is not None and not isinstance(error, _NO_TARGET):
+        if known is not None and not known.is_ahead(now) and not isinstance(error, _NO_TARGET):
             wanted = configmap.data_of(spec, known)
         if too_old and spec.withdraws and configmap.written_date(wanted) is not None:
             wanted = configmap.withdrawn(wanted, target)

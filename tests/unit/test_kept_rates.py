@@ -176,3 +176,22 @@ def test_a_rate_is_renewed_when_somebody_more_urgent_is_answered(
         assert world.cluster.data("rate")["rate"] == "1.2000"
 
     world.run(story())
+
+
+def test_a_forged_rate_of_days_to_come_is_not_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written into the status while the operator was down, for a currency that nobody quotes."""
+    providers = two_providers()
+    world = World(monkeypatch, FRIDAY, *providers)
+
+    async def story() -> None:
+        world.cluster.add("rate", refreshInterval="1m")
+        await asyncio.sleep(100.0)
+        await world.stop()
+        quoting(*providers, GBP="0.8338")
+        world.cluster.forge_status("rate", rate="999", date="2027-01-01")
+        await world.restart()
+        await asyncio.sleep(300.0)
+        assert world.cluster.ready("rate") == "CurrencyNotSupported"
+        assert world.cluster.data("rate")["rate"] == "1.1172"
+
+    world.run(story())
