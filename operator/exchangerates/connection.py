@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -17,6 +18,8 @@ from exchangerates.session import Session
 PAGE_SIZE: Final = 500
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """Of a page of a list, four times what is usual; what anybody may write can be a thousand times as large."""
+WATCHES_GO_BACK_S: Final = 60.0
+"""To how old a list a watch can surely be joined: an API server keeps at least the events of 75 seconds."""
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
 
 
@@ -27,6 +30,8 @@ class Connection:
         self._session: Session | None = None
         self._server = ""
         self._connected = asyncio.Event()
+        self._listed: dict[str, tuple[str, float]] = {}
+        """The resource versions of the last lists, and when these ended, by the path of their address."""
 
     def connect(self, session: Session, server: str) -> None:
         """Use this session, in place of an earlier one, which stays its maker's to close."""
@@ -39,7 +44,7 @@ class Connection:
 
     async def items(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         """Give what a list has, page by page: of large objects there are fewer on each."""
-        token, size = "", PAGE_SIZE
+        token, size, finalized = "", PAGE_SIZE, False
         while True:
             page = {**params, "limit": str(size), **({"continue": token} if token else {})}
             try:
@@ -48,11 +53,26 @@ class Connection:
                 size = max(size // 8, 1)
                 continue
             for item in answer["items"]:
+                finalized = finalized or "finalizers" in item["metadata"]
                 yield item
             token = answer["metadata"].get("continue", "")
             if not token:
+                if not finalized:
+                    self._listed[self._path_of(path)] = (answer["metadata"]["resourceVersion"], _now())
                 return
             size = min(2 * size, PAGE_SIZE)
+
+    def listed_at(self, path: str) -> str | None:
+        """Give the resource version of a list that ended just now, once; None where something in it has finalizers.
+
+        Args:
+            path: Of the list's address, without the query.
+        """
+        version, ended = self._listed.pop(path, (None, 0.0))
+        return version if _now() - ended < WATCHES_GO_BACK_S else None
+
+    def _path_of(self, path: str) -> str:
+        return urlsplit(self._server).path + path
 
     async def request(  # noqa: PLR0913 - a request has these parts
         self,
@@ -98,6 +118,10 @@ class Connection:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnreachable(f"no answer from the API server: {error or type(error).__name__}") from error
         return _decoded(status, text)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class TooLarge(Exception):

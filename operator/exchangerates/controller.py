@@ -138,6 +138,7 @@ class Controller:
         finally:
             self._running.pop(key, None)
             self.agenda.schedule.done(key)
+            self.informer.served(key)
             self._woken.set()
 
     async def _pass(self, owner: ExchangeRate, memory: Memory) -> Outcome | None:

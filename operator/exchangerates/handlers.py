@@ -114,6 +114,7 @@ async def log_in(
         found.tokens,
         watching,
         is_news,
+        listed_at=cluster.listed_at,
         namespaces=namespaces,
         proxy=info.proxy_url,
     )

@@ -8,16 +8,17 @@ makes a watch anew. A namespace that may not be read keeps nobody else waiting: 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeVar
 
 from exchangerates.agenda import Agenda
 from exchangerates.api import KIND
+from exchangerates.aside import Aside, Event
 from exchangerates.errors import ApiError
 from exchangerates.hearing import Hearing
-from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey, served_key
 
 LIST_AGAIN_S: Final = 30.0
 """The pause after a list that failed, and after one that found what the watches have missed."""
@@ -61,6 +62,7 @@ class Informer:
     _reopened: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a watch was opened anew: Kopf may have listed before, and a list does not tell it what is gone."""
     _opened: set[str] = field(default_factory=set)
+    _aside: Aside = field(default_factory=Aside)
     _unreadable: dict[str | None, str] = field(default_factory=dict)
     """The namespaces that the last lists were refused in, and why."""
     _began: float | None = None
@@ -70,15 +72,26 @@ class Informer:
         """Tell whether a watch's event is to be taken up; if it shows what is known, that shows that the watch hears.
 
         Most events are the echo of the operator's own writes, and for Kopf to handle one costs far more than this look.
+        One of an object that is being served is laid aside until `served`.
         """
         meta, observed = body["metadata"], self.agenda.observed
         key = ObjectKey(meta["namespace"], meta["name"])
         known = (observed.exchange_rates if kind == KIND else observed.config_maps).get(key)
-        if event_type == "DELETED" or known is None or int(meta["resourceVersion"]) > known.resource_version:
+        if event_type == "DELETED":
             return True
+        if known is None or int(meta["resourceVersion"]) > known.resource_version:
+            served = served_key(kind, body)
+            if served is None or not self.agenda.schedule.is_out(served):
+                return True
+            self._aside.put(key, served, Event(kind, event_type, body))
+            return False
         if event_type is not None:
             self._judge(kind, key, event_type)
         return False
+
+    def served(self, key: ObjectKey) -> None:
+        """Take up what of the events that came while an ExchangeRate was served is still news."""
+        self._take_up(self._aside.take_all(key))
 
     def watch_exchange_rate(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ExchangeRates' watch; its type is None for what Kopf has listed."""
@@ -88,9 +101,9 @@ class Informer:
     def watch_config_map(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ConfigMaps' watch; a lost label comes as DELETED too."""
         agenda, seen = self.agenda, ConfigMap.from_body(body)
+        self._hear("ConfigMap", seen, event_type, agenda.take_config_map, agenda.lose_config_map)
         if event_type == "DELETED":
             agenda.observed.note_gone(seen.key, seen.resource_version)
-        self._hear("ConfigMap", seen, event_type, agenda.take_config_map, agenda.lose_config_map)
 
     async def list_first(self) -> None:
         """List everything, however often that has to be tried."""
@@ -211,12 +224,18 @@ class Informer:
     ) -> None:
         """Take up what a watch has shown of an object, and judge the watch by it."""
         if event_type == "DELETED":
+            self._take_up(self._aside.take(kind, seen.key))
             self._lost.add(seen.uid)
             news = lose(seen.key, seen.uid)
         else:
             news = take(seen)
         if news or event_type is not None:
             self._judge(kind, seen.key, event_type)
+
+    def _take_up(self, events: Iterable[Event]) -> None:
+        for kind, event_type, body in events:
+            watch = self.watch_exchange_rate if kind == KIND else self.watch_config_map
+            watch(event_type, body)
 
     def _judge(self, kind: str, key: ObjectKey, event_type: str | None) -> None:
         """Judge a watch by an event of it, or by news that a list has brought: then the type is None."""

@@ -25,11 +25,18 @@ def everything(*_: object) -> bool:
 
 
 class NewsOnly:
-    """The content of an answer: of a list or a watch without what is no news, of all else whole."""
+    """The content of an answer: of a list or a watch without what is no news, of all else whole.
 
-    def __init__(self, content: aiohttp.StreamReader, is_news: IsNews) -> None:
+    Args:
+        content: The whole of it.
+        is_news: Tells what is to be seen.
+        known_at: Gives the resource version at which all that the list shows was known, or None.
+    """
+
+    def __init__(self, content: aiohttp.StreamReader, is_news: IsNews, known_at: Callable[[], str | None]) -> None:
         self._content = content
         self._is_news = is_news
+        self._known_at = known_at
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a StreamReader has
         return getattr(self._content, name)
@@ -45,13 +52,15 @@ class NewsOnly:
             yield rest
 
     async def read(self) -> bytes:
-        """Give a list."""
+        """Give a list, or a page of one; the last one where the operator has listed all the rest."""
         text = await self._content.read()
         found = json.loads(text)
         kind = _LISTS.get(found.get("kind"))
         if kind is None:
             return text
         found["items"] = [item for item in found["items"] if self._is_news(kind, None, item)]
+        if found["metadata"].get("continue") and (version := self._known_at()) is not None:
+            found["metadata"] = {"resourceVersion": version}
         return json.dumps(found).encode()
 
     def _is_kept(self, line: bytes) -> bool:

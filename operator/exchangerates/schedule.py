@@ -151,6 +151,10 @@ class Schedule(Generic[K]):
         if key in self._waiting:
             self._woken.put(key)
 
+    def is_out(self, key: K) -> bool:
+        """Tell whether a key is handed out."""
+        return key in self._out
+
     def next_due(self) -> float | None:
         """Give the time of the next due key, or None; not for woken keys, which are due at once."""
         while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:

@@ -42,6 +42,11 @@ def is_news(kind: str, event_type: str | None, body: Mapping[str, Any]) -> bool:
     return bool(body["metadata"]["resourceVersion"] != KNOWN)
 
 
+def never() -> str | None:
+    """Know no list."""
+    return None
+
+
 def event(event_type: str, version: str, kind: str = KIND) -> dict[str, Any]:
     """Give an event as a watch shows it."""
     return {"type": event_type, "object": {"kind": kind, "metadata": {"resourceVersion": version}}}
@@ -76,7 +81,7 @@ def test_a_watch_shows_every_line_that_is_news_and_no_other(
 
 async def watch(chunks: list[bytes]) -> bytes:
     """Give what is shown of a stream."""
-    content = NewsOnly(Cut(chunks), is_news)  # type: ignore[arg-type] # stands in for one
+    content = NewsOnly(Cut(chunks), is_news, never)  # type: ignore[arg-type] # stands in for one
     return b"".join([chunk async for chunk in content.iter_chunked(1024)])
 
 
@@ -88,17 +93,28 @@ async def test_a_list_shows_what_is_news_and_where_to_go_on(kind: str) -> None:
     assert json.loads(await listed(page)) == {**page, "items": items[1:]}
 
 
+@pytest.mark.parametrize("more", [True, False], ids=["of a long list", "of a short one"])
+async def test_a_list_that_the_operator_knows_whole_ends_with_its_first_page(*, more: bool) -> None:
+    """Kopf watches from the operator's own list on: what has changed since then it is shown by the watch."""
+    items = [{"metadata": {"resourceVersion": version}} for version in (KNOWN, "8")]
+    token = {"continue": "more"} if more else {}
+    page = {"kind": f"{KIND}List", "metadata": {"resourceVersion": "12", **token}, "items": items}
+    found = json.loads(await listed(page, known_at="11"))
+    assert found == {**page, "metadata": {"resourceVersion": "11" if more else "12"}, "items": items[1:]}
+
+
 async def test_other_answers_are_whole() -> None:
     """What Kopf asks at its start, and what is no list of the operator's kinds."""
     for page in ({"kind": "APIResourceList", "resources": []}, {"kind": "PodList", "items": [{"metadata": {}}]}):
         assert json.loads(await listed(page)) == page
 
 
-async def listed(page: Mapping[str, Any]) -> bytes:
+async def listed(page: Mapping[str, Any], known_at: str | None = None) -> bytes:
     """Give what is shown of a list."""
-    return await NewsOnly(Cut([json.dumps(page).encode()]), is_news).read()  # type: ignore[arg-type] # stands in
+    content: Any = Cut([json.dumps(page).encode()])
+    return await NewsOnly(content, is_news, lambda: known_at).read()
 
 
 def test_it_is_otherwise_what_it_is_made_of() -> None:
     """Aiohttp and Kopf use more of a content than what is changed here."""
-    assert NewsOnly(Cut([b"abc"]), is_news).total() == 3  # type: ignore[arg-type] # stands in
+    assert NewsOnly(Cut([b"abc"]), is_news, never).total() == 3  # type: ignore[arg-type] # stands in

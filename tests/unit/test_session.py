@@ -1,7 +1,6 @@
 """The session to the API server, on a real HTTP server whose watches hang as an API server's do."""
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ import aiohttp
 import kopf
 import pytest
 from aiohttp import web
+from tests.unit.kubeconfigs import without_tls
 
 from exchangerates import handlers
 from exchangerates.agenda import Agenda
@@ -76,28 +76,13 @@ async def log_in(registry: kopf.OperatorRegistry) -> kopf.AiohttpSession:
     return session
 
 
-def kubeconfig(path: Path, url: str) -> str:
-    """Write one for a server without TLS."""
-    path.write_text(
-        json.dumps(
-            {
-                "current-context": "it",
-                "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-                "clusters": [{"name": "it", "cluster": {"server": url}}],
-                "users": [{"name": "it", "user": {}}],
-            }
-        )
-    )
-    return str(path)
-
-
 def test_the_watches_of_forty_namespaces_leave_room_for_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The session is the one that Kopf logs in with: its two watches per namespace never end."""
     informer = Informer(Cluster(), Agenda(Observed(), lambda: 0.0, lambda: None), NAMESPACES, 600.0)
 
     async def story() -> None:
         async with serving() as server, asyncio.timeout(DEADLINE_S):
-            monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path / "config", server.url))
+            monkeypatch.setenv("KUBECONFIG", without_tls(tmp_path / "config", server.url))
             cluster, registry = Cluster(), kopf.OperatorRegistry()
             work = asyncio.create_task(asyncio.sleep(0))
             handlers.register_session(registry, informer, cluster, work, lambda _: None)
@@ -123,7 +108,9 @@ def test_a_watch_that_is_refused_is_none_that_was_opened() -> None:
         async with serving() as server, asyncio.timeout(DEADLINE_S):
             server.refused.add("/lost")
             trust = ssl.create_default_context()
-            client = open_session(trust, {}, None, told.put_nowait, everything, namespaces=1).client
+            client = open_session(
+                trust, {}, None, told.put_nowait, everything, listed_at=lambda _: None, namespaces=1
+            ).client
             await watch(client, f"{server.url}/lost")
             opened = asyncio.create_task(watch(client, f"{server.url}/default"))
             assert await told.get() == "/default"
