@@ -46,8 +46,16 @@ class Access(NamedTuple):
         return aiohttp.ClientSession(self.server, connector=aiohttp.TCPConnector(ssl=context), headers=headers)
 
 
-async def owners(session: aiohttp.ClientSession, namespace: str) -> AsyncIterator[tuple[str, str]]:
-    """List name and uid of a namespace's ExchangeRates, page by page."""
+class Owner(NamedTuple):
+    """What a write has to name of an ExchangeRate."""
+
+    name: str
+    uid: str
+    version: str
+
+
+async def owners(session: aiohttp.ClientSession, namespace: str) -> AsyncIterator[Owner]:
+    """List a namespace's ExchangeRates, page by page."""
     token = ""
     while True:
         page = {"limit": str(PAGE_SIZE), **({"continue": token} if token else {})}
@@ -55,7 +63,8 @@ async def owners(session: aiohttp.ClientSession, namespace: str) -> AsyncIterato
             response.raise_for_status()
             answer = json.loads(await response.read())
         for item in answer["items"]:
-            yield item["metadata"]["name"], item["metadata"]["uid"]
+            meta = item["metadata"]
+            yield Owner(meta["name"], meta["uid"], meta["resourceVersion"])
         token = answer["metadata"].get("continue", "")
         if not token:
             return

@@ -5,40 +5,51 @@ import json
 import sys
 from collections.abc import Iterator
 
-from tests.benchmarks.access import Access, Write, config_maps, exchange_rates, owners, write_all
+from tests.benchmarks.access import Access, Owner, Write, config_maps, exchange_rates, owners, write_all
 
 from exchangerates.api import API_VERSION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL
 
 TIME = "2026-10-30T15:00:00Z"
+_WRITTEN_BY = f"fieldManager={FIELD_MANAGER}"
 
 
-def writes(namespace: str, name: str, uid: str, mode: str) -> Iterator[Write]:
-    """Give an object's writes, of the size that the operator's have: `create` or `update`."""
+def writes(namespace: str, owner: Owner, mode: str) -> Iterator[Write]:
+    """Give an object's writes, as the operator makes them when it is new (`create`) or its rate has changed."""
     rate = "1.1172" if mode == "create" else "1.1199"
-    quote = {"base": "EUR", "currency": "USD", "date": "2026-10-30", "provider": "frankfurter", "derived": "false"}
-    data = {**quote, "rate": rate, "publishedAt": TIME, "quote": json.dumps({**quote, "rate": rate})}
-    owner = {"apiVersion": API_VERSION, "kind": KIND, "name": name, "uid": uid, "controller": True}
+    quote = {"base": "EUR", "provider": "frankfurter", "currency": "USD", "rate": rate, "date": "2026-10-30"}
+    document = json.dumps({**quote, "derived": False, "publishedAt": TIME}, separators=(",", ":"))
+    changed = {"publishedAt": TIME, "quote": document, "rate": rate}
     if mode == "create":
-        metadata = {"name": name, "labels": {MANAGED_BY_LABEL: FIELD_MANAGER}, "ownerReferences": [owner]}
+        reference = {"apiVersion": API_VERSION, "kind": KIND, "name": owner.name, "uid": owner.uid, "controller": True}
+        labels = {MANAGED_BY_LABEL: FIELD_MANAGER}
+        metadata = {"name": owner.name, "namespace": namespace, "labels": labels, "ownerReferences": [reference]}
+        data = {**quote, "derived": "false", **changed}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
-        yield Write("POST", config_maps(namespace), body)
+        yield Write("POST", f"{config_maps(namespace)}?{_WRITTEN_BY}", body)
     else:
-        yield Write("PATCH", f"{config_maps(namespace)}/{name}", {"data": data})
-    told = {"observedGeneration": 1, "lastTransitionTime": TIME, "message": "ConfigMap is up to date"}
+        yield Write("PATCH", f"{config_maps(namespace)}/{owner.name}?{_WRITTEN_BY}", {"data": changed})
+    told = {"observedGeneration": 1, "lastTransitionTime": TIME}
+    holds = f"ConfigMap {owner.name} holds 1 EUR = {rate} USD, quoted by frankfurter for 2026-10-30"
+    fresh = "the rate is not older than maxAge"
     conditions = [
-        {"type": "Ready", "status": "True", "reason": "Published", **told},
-        {"type": "Stale", "status": "False", "reason": "RateFresh", **told},
+        {"type": "Ready", "status": "True", **told, "reason": "Published", "message": holds},
+        {"type": "Stale", "status": "False", **told, "reason": "RateFresh", "message": fresh},
     ]
-    rates = [{"currency": "USD", "rate": rate, "date": "2026-10-30", "publishedAt": TIME}]
-    status = {"base": "EUR", "provider": "frankfurter", "configMapName": name, "rates": rates, "conditions": conditions}
-    yield Write("PATCH", f"{exchange_rates(namespace)}/{name}/status", {"status": status})
+    rates = [{"currency": "USD", "rate": rate, "date": "2026-10-30", "derived": False, "publishedAt": TIME}]
+    status: dict[str, object] = {"rates": rates, "conditions": conditions}
+    if mode == "create":
+        named = {"observedGeneration": 1, "configMapName": owner.name, "base": "EUR", "provider": "frankfurter"}
+        status = {**named, **status}
+    guard = {"uid": owner.uid, "resourceVersion": owner.version}
+    path = f"{exchange_rates(namespace)}/{owner.name}/status?{_WRITTEN_BY}"
+    yield Write("PATCH", path, {"metadata": guard, "status": status})
 
 
 async def main(access: Access, namespace: str, mode: str) -> None:
     """List once, then write."""
     async with access.open() as session:
         found = [owner async for owner in owners(session, namespace)]
-        await write_all(session, (writes(namespace, name, uid, mode) for name, uid in found))
+        await write_all(session, (writes(namespace, owner, mode) for owner in found))
     await asyncio.Event().wait()  # ended from outside, when it was read what this process has used
 
 

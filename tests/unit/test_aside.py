@@ -45,7 +45,7 @@ def test_the_echo_that_comes_before_the_answer_is_no_news(world: World) -> None:
         world.cluster.watches = show
         await asyncio.sleep(10.0)
         assert seen == [("map", False), ("rate", False)]
-        assert 'exchangerates_reconcile_duration_seconds_count 1.0' in world.scraped()
+        assert "exchangerates_reconcile_duration_seconds_count 1.0" in world.scraped()
 
     world.run(story())
 
