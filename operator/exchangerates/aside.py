@@ -1,41 +1,57 @@
-"""Events that came while a pass over their object was under way: they may be the echoes of its own writes.
+"""What a watch has shown of objects that are being served: it may be the echo of a write that is not answered yet.
 
 A watch often shows a write before its answer is here. Until then nobody can tell the echo from news, and for news Kopf
 takes as long as a pass does. What came for an object that is being served can wait: it is not served twice at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
-from exchangerates.objects import ObjectKey
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
-
-class Event(NamedTuple):
-    """An event of a watch, or with None for a type what a list has shown."""
-
-    kind: str
-    type: str | None
-    body: Mapping[str, Any]
+Seen = ExchangeRate | ConfigMap
 
 
 @dataclass(slots=True)
 class Aside:
-    """The last event of each object, for as long as the pass over its ExchangeRate goes on."""
+    """The last that was shown of each object, until the pass over its ExchangeRate has ended.
 
-    _events: dict[tuple[str, ObjectKey], tuple[ObjectKey, Event]] = field(default_factory=dict)
-    """By kind and key; with the ExchangeRate that is being served."""
+    Attributes:
+        is_served: Tells whether a pass over an ExchangeRate is under way.
+    """
 
-    def put(self, key: ObjectKey, served: ObjectKey, event: Event) -> None:
-        """Lay an event aside, in place of an earlier one of the same object."""
-        self._events[event.kind, key] = (served, event)
+    is_served: Callable[[ObjectKey], bool]
+    _seen: dict[ObjectKey, dict[tuple[type[Seen], ObjectKey], Seen]] = field(default_factory=dict)
+    """By the ExchangeRate that is served."""
 
-    def take(self, kind: str, key: ObjectKey) -> list[Event]:
-        """Give back what was laid aside of an object."""
-        _, event = self._events.pop((kind, key), (None, None))
-        return [] if event is None else [event]
+    def lays(self, seen: Seen) -> bool:
+        """Lay aside what was shown of an object, in place of what was before; False where it is not being served."""
+        served = _served(seen)
+        if served is None or not self.is_served(served):
+            return False
+        self._seen.setdefault(served, {})[type(seen), seen.key] = seen
+        return True
 
-    def take_all(self, served: ObjectKey) -> list[Event]:
+    def take(self, served: ObjectKey) -> list[Seen]:
         """Give back what was laid aside while this ExchangeRate was served."""
-        places = [place for place, (key, _) in self._events.items() if key == served]
-        return [self._events.pop(place)[1] for place in places]
+        return list(self._seen.pop(served, {}).values())
+
+    def take_all(self) -> list[Seen]:
+        """Give back everything."""
+        return [seen for served in tuple(self._seen) for seen in self.take(served)]
+
+    def take_before(self, gone: Seen) -> list[Seen]:
+        """Give back what was laid aside of an object before it was gone; what came after that stays."""
+        served = _served(gone)
+        held = self._seen.get(served, {}) if served is not None else {}
+        seen = held.get((type(gone), gone.key))
+        if seen is None or seen.resource_version > gone.resource_version:
+            return []
+        return [held.pop((type(gone), gone.key))]
+
+
+def _served(seen: Seen) -> ObjectKey | None:
+    """Give the ExchangeRate that an object is or belongs to, or None."""
+    if isinstance(seen, ExchangeRate):
+        return seen.key
+    return None if seen.owner_name is None else ObjectKey(seen.key.namespace, seen.owner_name)

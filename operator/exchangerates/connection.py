@@ -31,11 +31,12 @@ class Connection:
         self._server = ""
         self._connected = asyncio.Event()
         self._listed: dict[str, tuple[str, float]] = {}
-        """The resource versions of the last lists, and when these ended, by the path of their address."""
+        """The resource versions of the last lists, and when these began, by the path of their address."""
 
     def connect(self, session: Session, server: str) -> None:
         """Use this session, in place of an earlier one, which stays its maker's to close."""
         self._session, self._server = session, server.rstrip("/")
+        self._listed.clear()
         self._connected.set()
 
     def disconnect(self) -> None:
@@ -44,7 +45,8 @@ class Connection:
 
     async def items(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         """Give what a list has, page by page: of large objects there are fewer on each."""
-        token, size, finalized = "", PAGE_SIZE, False
+        token, size, finalized, began = "", PAGE_SIZE, False, _now()
+        self._listed.pop(self._path_of(path), None)
         while True:
             page = {**params, "limit": str(size), **({"continue": token} if token else {})}
             try:
@@ -58,18 +60,18 @@ class Connection:
             token = answer["metadata"].get("continue", "")
             if not token:
                 if not finalized:
-                    self._listed[self._path_of(path)] = (answer["metadata"]["resourceVersion"], _now())
+                    self._listed[self._path_of(path)] = (answer["metadata"]["resourceVersion"], began)
                 return
             size = min(2 * size, PAGE_SIZE)
 
     def listed_at(self, path: str) -> str | None:
-        """Give the resource version of a list that ended just now, once; None where something in it has finalizers.
+        """Give the resource version of a list that was made just now, once; None where something in it has finalizers.
 
         Args:
             path: Of the list's address, without the query.
         """
-        version, ended = self._listed.pop(path, (None, 0.0))
-        return version if _now() - ended < WATCHES_GO_BACK_S else None
+        version, began = self._listed.pop(path, (None, 0.0))
+        return version if _now() - began < WATCHES_GO_BACK_S else None
 
     def _path_of(self, path: str) -> str:
         return urlsplit(self._server).path + path

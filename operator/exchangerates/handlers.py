@@ -18,7 +18,7 @@ from exchangerates.cluster import Cluster
 from exchangerates.diffbase import NoDiffBase
 from exchangerates.errors import CredentialsError
 from exchangerates.informer import Informer
-from exchangerates.news import IsNews, everything
+from exchangerates.news import IsNews, KnownAt, everything, nothing
 from exchangerates.session import open_session
 
 LOGIN_AGAIN_S = 10.0
@@ -62,7 +62,10 @@ def register_session(
 
     def shown(kind: str, event_type: str | None, body: Mapping[str, Any]) -> bool:
         # Where another operator on Kopf was here before, its finalizer is Kopf's to take off.
-        return informer.is_news(kind, event_type, body) or finalizer in body["metadata"].get("finalizers", ())
+        return finalizer in body["metadata"].get("finalizers", ()) or informer.is_news(kind, event_type, body)
+
+    def known_at(path: str) -> str | None:
+        return cluster.listed_at(path) if informer.in_step else None
 
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: object) -> None:
@@ -76,13 +79,18 @@ def register_session(
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
         try:
-            return await log_in(cluster, watching, shown, namespaces=len(informer.namespaces))
+            return await log_in(cluster, watching, shown, known_at, namespaces=len(informer.namespaces))
         except CredentialsError as error:
             raise kopf.TemporaryError(str(error), delay=LOGIN_AGAIN_S) from error
 
 
 async def log_in(
-    cluster: Cluster, watching: Callable[[str], None], is_news: IsNews = everything, *, namespaces: int = 1
+    cluster: Cluster,
+    watching: Callable[[str], None],
+    is_news: IsNews = everything,
+    known_at: KnownAt = nothing,
+    *,
+    namespaces: int = 1,
 ) -> kopf.AiohttpSession:
     """Open a session with the kubeconfig's credentials, or with the Pod's own.
 
@@ -90,6 +98,7 @@ async def log_in(
         cluster: Is given the session.
         watching: Told the path of every watch that is opened.
         is_news: Tells what of the lists and the watches Kopf is to see.
+        known_at: Gives by its path the resource version at which all that a list shows was known.
         namespaces: How many are watched each by itself; 1 for all at once, or for none.
 
     Raises:
@@ -114,7 +123,7 @@ async def log_in(
         found.tokens,
         watching,
         is_news,
-        listed_at=cluster.listed_at,
+        known_at=known_at,
         namespaces=namespaces,
         proxy=info.proxy_url,
     )

@@ -8,17 +8,17 @@ makes a watch anew. A namespace that may not be read keeps nobody else waiting: 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 from exchangerates.agenda import Agenda
 from exchangerates.api import KIND
-from exchangerates.aside import Aside, Event
+from exchangerates.aside import Aside, Seen
 from exchangerates.errors import ApiError
 from exchangerates.hearing import Hearing
-from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey, served_key
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 LIST_AGAIN_S: Final = 30.0
 """The pause after a list that failed, and after one that found what the watches have missed."""
@@ -28,8 +28,6 @@ LATE_AFTER_S: Final = 300.0
 """How long after two resync intervals the next list is late: one of many pages takes its time."""
 
 logger = logging.getLogger(__name__)
-
-Seen = TypeVar("Seen", ExchangeRate, ConfigMap)
 
 
 class Lister(Protocol):
@@ -56,23 +54,27 @@ class Informer:
     namespaces: tuple[str | None, ...]
     resync_interval_s: float
     listed: asyncio.Event = field(default_factory=asyncio.Event)
+    in_step: bool = False
+    """Whether the last lists of all namespaces were taken up."""
+    _aside: Aside = field(init=False)
     _hearing: Hearing = field(default_factory=Hearing)
     _lost: set[str] = field(default_factory=set)
     """The uids of what was seen to go since the last list began: that list may still show it."""
     _reopened: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a watch was opened anew: Kopf may have listed before, and a list does not tell it what is gone."""
     _opened: set[str] = field(default_factory=set)
-    _aside: Aside = field(default_factory=Aside)
     _unreadable: dict[str | None, str] = field(default_factory=dict)
     """The namespaces that the last lists were refused in, and why."""
     _began: float | None = None
     """When the pause before the last list began; None while nothing is listed."""
 
+    def __post_init__(self) -> None:
+        self._aside = Aside(self.agenda.schedule.is_out)
+
     def is_news(self, kind: str, event_type: str | None, body: Mapping[str, Any]) -> bool:
-        """Tell whether a watch's event is to be taken up; if it shows what is known, that shows that the watch hears.
+        """Tell whether Kopf is to handle what a watch or a list shows; what else a watch shows tells that it hears.
 
         Most events are the echo of the operator's own writes, and for Kopf to handle one costs far more than this look.
-        One of an object that is being served is laid aside until `served`.
         """
         meta, observed = body["metadata"], self.agenda.observed
         key = ObjectKey(meta["namespace"], meta["name"])
@@ -80,30 +82,24 @@ class Informer:
         if event_type == "DELETED":
             return True
         if known is None or int(meta["resourceVersion"]) > known.resource_version:
-            served = served_key(kind, body)
-            if served is None or not self.agenda.schedule.is_out(served):
+            seen = ExchangeRate.from_body(body) if kind == KIND else ConfigMap.from_body(body)
+            if event_type is None or not self._aside.lays(seen):
                 return True
-            self._aside.put(key, served, Event(kind, event_type, body))
-            return False
         if event_type is not None:
             self._judge(kind, key, event_type)
         return False
 
     def served(self, key: ObjectKey) -> None:
-        """Take up what of the events that came while an ExchangeRate was served is still news."""
-        self._take_up(self._aside.take_all(key))
+        """Take up what the watches have shown while an ExchangeRate was served."""
+        self._take(self._aside.take(key))
 
     def watch_exchange_rate(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ExchangeRates' watch; its type is None for what Kopf has listed."""
-        agenda = self.agenda
-        self._hear(KIND, ExchangeRate.from_body(body), event_type, agenda.take_exchange_rate, agenda.lose_exchange_rate)
+        self._hear(KIND, ExchangeRate.from_body(body), event_type)
 
     def watch_config_map(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take up an event of the ConfigMaps' watch; a lost label comes as DELETED too."""
-        agenda, seen = self.agenda, ConfigMap.from_body(body)
-        self._hear("ConfigMap", seen, event_type, agenda.take_config_map, agenda.lose_config_map)
-        if event_type == "DELETED":
-            agenda.observed.note_gone(seen.key, seen.resource_version)
+        self._hear("ConfigMap", ConfigMap.from_body(body), event_type)
 
     async def list_first(self) -> None:
         """List everything, however often that has to be tried."""
@@ -160,8 +156,9 @@ class Informer:
 
     async def _resync(self) -> None:
         """Take up what the lists show; what is known and in none of them, and was known before, is gone."""
-        observed = self.agenda.observed
+        observed, self.in_step = self.agenda.observed, False
         self._lost.clear()
+        self._take(self._aside.take_all())  # or it would come after the list that does not show it any more
         rates_before = {key: seen.uid for key, seen in observed.exchange_rates.items()}
         maps_before = {key: seen.uid for key, seen in observed.config_maps.items()}
         maps, rates = await self._list()
@@ -178,6 +175,7 @@ class Informer:
         for key in filter(self._is_readable, maps_before.keys() - {seen.key for seen in maps}):
             if self.agenda.lose_config_map(key, maps_before[key]):
                 self._judge("ConfigMap", key, None)
+        self.in_step = not self._unreadable
 
     async def _list(self) -> tuple[list[ConfigMap], list[ExchangeRate]]:
         """List both kinds in all namespaces that may be read; there has to be one."""
@@ -214,28 +212,28 @@ class Informer:
     def _is_readable(self, key: ObjectKey) -> bool:
         return key.namespace not in self._unreadable
 
-    def _hear(
-        self,
-        kind: str,
-        seen: Seen,
-        event_type: str | None,
-        take: Callable[[Seen], bool],
-        lose: Callable[[ObjectKey, str], bool],
-    ) -> None:
+    def _hear(self, kind: str, seen: Seen, event_type: str | None) -> None:
         """Take up what a watch has shown of an object, and judge the watch by it."""
         if event_type == "DELETED":
-            self._take_up(self._aside.take(kind, seen.key))
+            self._take(self._aside.take_before(seen))  # what is not known cannot be missed
             self._lost.add(seen.uid)
-            news = lose(seen.key, seen.uid)
+            news = self._lose(seen)
         else:
-            news = take(seen)
+            news = self._take([seen])
         if news or event_type is not None:
             self._judge(kind, seen.key, event_type)
 
-    def _take_up(self, events: Iterable[Event]) -> None:
-        for kind, event_type, body in events:
-            watch = self.watch_exchange_rate if kind == KIND else self.watch_config_map
-            watch(event_type, body)
+    def _take(self, objects: Iterable[Seen]) -> bool:
+        """Take up objects as they were seen; True where any is news."""
+        take_rate, take_map = self.agenda.take_exchange_rate, self.agenda.take_config_map
+        taken = [take_rate(seen) if isinstance(seen, ExchangeRate) else take_map(seen) for seen in objects]
+        return any(taken)
+
+    def _lose(self, seen: Seen) -> bool:
+        if isinstance(seen, ExchangeRate):
+            return self.agenda.lose_exchange_rate(seen.key, seen.uid)
+        self.agenda.observed.note_gone(seen.key, seen.resource_version)
+        return self.agenda.lose_config_map(seen.key, seen.uid)
 
     def _judge(self, kind: str, key: ObjectKey, event_type: str | None) -> None:
         """Judge a watch by an event of it, or by news that a list has brought: then the type is None."""

@@ -14,6 +14,8 @@ from exchangerates.api import KIND
 
 IsNews = Callable[[str, str | None, Mapping[str, Any]], bool]
 """Tells by its kind, its type (None in a list) and its object whether an event is to be seen."""
+KnownAt = Callable[[str], str | None]
+"""Gives by its path the resource version at which all that a list shows was known, or None."""
 
 _EVENTS: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _LISTS: Final = {f"{KIND}List": KIND, "ConfigMapList": "ConfigMap"}
@@ -22,6 +24,10 @@ _LISTS: Final = {f"{KIND}List": KIND, "ConfigMapList": "ConfigMap"}
 def everything(*_: object) -> bool:
     """Take everything for news."""
     return True
+
+
+def nothing(_: str) -> None:
+    """Take no list for known."""
 
 
 class NewsOnly:
@@ -52,7 +58,7 @@ class NewsOnly:
             yield rest
 
     async def read(self) -> bytes:
-        """Give a list, or a page of one; the last one where the operator has listed all the rest."""
+        """Give a list, or a page of one; it is the last one where the operator knows all the rest."""
         text = await self._content.read()
         found = json.loads(text)
         kind = _LISTS.get(found.get("kind"))

@@ -120,7 +120,8 @@ class ConfigMap:
     def from_body(cls, body: Mapping[str, Any]) -> "ConfigMap":
         """Slim a body as the API server returns it."""
         meta = body["metadata"]
-        owner = _controller(meta)
+        references: list[Mapping[str, Any]] = meta.get("ownerReferences") or []
+        owner = next((ref for ref in references if ref.get("controller")), {})
         seen = cls(
             key=_key(meta),
             uid=meta["uid"],
@@ -133,21 +134,6 @@ class ConfigMap:
             deleting="deletionTimestamp" in meta,
         )
         return seen if seen.owner_name is None else replace(seen, **_content(body))  # a stranger's is never touched
-
-
-def served_key(kind: str, body: Mapping[str, Any]) -> ObjectKey | None:
-    """Give the ExchangeRate that a body is or belongs to, or None."""
-    meta = body["metadata"]
-    if kind == KIND:
-        return ObjectKey(meta["namespace"], meta["name"])
-    owner = _controller(meta)
-    return ObjectKey(meta["namespace"], owner["name"]) if owner.get("kind") == KIND else None
-
-
-def _controller(meta: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the reference to the controller, or an empty mapping."""
-    references: list[Mapping[str, Any]] = meta.get("ownerReferences") or []
-    return next((ref for ref in references if ref.get("controller")), {})
 
 
 def _content(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Final
 import aiohttp
 
 from exchangerates.errors import CredentialsError
-from exchangerates.news import IsNews, NewsOnly
+from exchangerates.news import IsNews, KnownAt, NewsOnly
 from exchangerates.tokens import TokenSource
 
 WATCHES: Final = 2
@@ -42,7 +42,7 @@ def open_session(  # noqa: PLR0913 - a session has these parts
     watching: Callable[[str], None],
     is_news: IsNews,
     *,
-    listed_at: Callable[[str], str | None],
+    known_at: KnownAt,
     namespaces: int,
     proxy: str | None = None,
 ) -> Session:
@@ -54,7 +54,7 @@ def open_session(  # noqa: PLR0913 - a session has these parts
         tokens: Gives the bearer token of each request, or None.
         watching: Told the path of every watch that is opened.
         is_news: Tells what of the lists and the watches Kopf is to see.
-        listed_at: Gives by its path the resource version of a list that is known whole, once.
+        known_at: Gives by its path the resource version at which all that a list shows was known.
         namespaces: How many are watched each by itself; 1 for all at once. Their watches leave room.
         proxy: The address of an HTTP proxy before the API server, or None.
     """
@@ -62,7 +62,7 @@ def open_session(  # noqa: PLR0913 - a session has these parts
     client = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=CALLS + WATCHES * namespaces, ssl=ssl_context),
         headers=headers,
-        middlewares=(_news_only(is_news, listed_at), with_token),
+        middlewares=(_news_only(is_news, known_at), with_token),
         proxy=proxy,
     )
     return Session(client, (with_token,))
@@ -87,12 +87,12 @@ def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> 
     return with_token
 
 
-def _news_only(is_news: IsNews, listed_at: Callable[[str], str | None]) -> aiohttp.ClientMiddlewareType:
+def _news_only(is_news: IsNews, known_at: KnownAt) -> aiohttp.ClientMiddlewareType:
     async def news_only(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         response = await handler(request)
         if request.method == "GET" and response.status == HTTPStatus.OK:
-            known_at = functools.partial(listed_at, request.url.path)
-            response.content = NewsOnly(response.content, is_news, known_at)  # type: ignore[assignment] # looks like one
+            known = functools.partial(known_at, request.url.path)
+            response.content = NewsOnly(response.content, is_news, known)  # type: ignore[assignment] # looks like one
         return response
 
     return news_only

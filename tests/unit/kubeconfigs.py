@@ -1,7 +1,10 @@
-"""Kubeconfigs for servers of the tests."""
+"""Kubeconfigs for servers of the tests, and the log-in there."""
 
 import json
 from pathlib import Path
+from typing import Any
+
+import kopf
 
 
 def without_tls(path: Path, url: str) -> str:
@@ -17,3 +20,11 @@ def without_tls(path: Path, url: str) -> str:
         )
     )
     return str(path)
+
+
+async def log_in(registry: kopf.OperatorRegistry) -> kopf.AiohttpSession:
+    """Log in as Kopf does."""
+    handlers_of_kopf: Any = registry._activities._handlers  # noqa: SLF001
+    login = next(handler.fn for handler in handlers_of_kopf if handler.fn.__name__ == "login")
+    session: kopf.AiohttpSession = await login()
+    return session

@@ -1,5 +1,6 @@
 """A list that Kopf makes right after the operator's own: Kopf gets one page of it, and watches from the own one on."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -7,38 +8,48 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import kopf
 import pytest
 from aiohttp import web
-from tests.unit.kubeconfigs import without_tls
+from tests.unit.kubeconfigs import log_in, without_tls
 
-from exchangerates import connection
+from exchangerates import connection, handlers
+from exchangerates.agenda import Agenda
 from exchangerates.api import API_VERSION, KIND
 from exchangerates.cluster import Cluster
-from exchangerates.handlers import log_in
+from exchangerates.errors import ApiError
+from exchangerates.informer import Informer
+from exchangerates.observed import Observed
 
-PATH = f"/apis/{API_VERSION}/exchangerates"
+RATES = f"/apis/{API_VERSION}/exchangerates"
+MAPS = "/api/v1/configmaps"
 OBJECTS = 6
 
 
 @dataclass
 class Server:
-    """An API server behind a path of its own, each of whose lists is of a later version; and who is logged in there."""
+    """An API server behind a path of its own, each of whose lists is of a later version; and the operator there."""
 
-    cluster: Cluster = field(default_factory=Cluster)
+    informer: Informer = field(init=False)
+    registry: kopf.OperatorRegistry = field(init=False)
     client: aiohttp.ClientSession = field(init=False)
-    list_url: str = ""
+    url: str = ""
     finalizers: dict[str, list[str]] = field(default_factory=dict)
     version: int = 99
+    refuses: str = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer a list, in pages."""
+        """Answer a list, in pages: there are ExchangeRates alone."""
+        if self.refuses and request.path.endswith(self.refuses):
+            return web.json_response({"kind": "Status"}, status=500)
         limit, start = int(request.query["limit"]), int(request.query.get("continue", "0"))
         if not start:
             self.version += 1
-        items = [self._item(number) for number in range(OBJECTS)][start : start + limit]
-        more = {"continue": str(start + limit)} if start + limit < OBJECTS else {}
+        items = [self._item(number) for number in range(OBJECTS)] if request.path.endswith(RATES) else []
+        more = {"continue": str(start + limit)} if start + limit < len(items) else {}
         metadata = {"resourceVersion": str(self.version), **more}
-        return web.json_response({"kind": f"{KIND}List", "metadata": metadata, "items": items})
+        page = {"kind": f"{KIND}List", "metadata": metadata, "items": items[start : start + limit]}
+        return web.json_response(page)
 
     def _item(self, number: int) -> dict[str, Any]:
         metadata = {"namespace": "default", "name": f"rate-{number}", "uid": f"uid-{number}", "resourceVersion": "7"}
@@ -48,55 +59,77 @@ class Server:
 @pytest.fixture
 async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     """Run the server on loopback, and have the operator log in there."""
-    server, app = Server(), web.Application()
-    app.router.add_get(f"/clusters/1{PATH}", server.answer)
+    server, app, cluster = Server(), web.Application(), Cluster()
+    app.router.add_get("/clusters/1/{path:.*}", server.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/clusters/1"
-        monkeypatch.setenv("KUBECONFIG", without_tls(tmp_path / "config", url))
-        async with (await log_in(server.cluster, lambda _: None)).aiohttp_session as server.client:
-            server.list_url = url + PATH
+        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/clusters/1"
+        monkeypatch.setenv("KUBECONFIG", without_tls(tmp_path / "config", server.url))
+        agenda = Agenda(Observed(), asyncio.get_running_loop().time, lambda: None)
+        server.informer, server.registry = Informer(cluster, agenda, (None,), 600.0), kopf.OperatorRegistry()
+        work = asyncio.create_task(asyncio.sleep(0))
+        handlers.register_session(server.registry, server.informer, cluster, work, lambda _: None)
+        async with (await log_in(server.registry)).aiohttp_session as server.client:
             yield server
     finally:
         await runner.cleanup()
 
 
-async def own_list(server: Server) -> None:
-    """List as the operator does."""
-    assert len([seen async for seen in server.cluster.list_exchange_rates(None)]) == OBJECTS
+async def own_lists(server: Server) -> None:
+    """List as the operator does: ConfigMaps, then ExchangeRates."""
+    await server.informer._resync()  # noqa: SLF001 - without its pauses
 
 
 async def kopfs_list(server: Server) -> tuple[int, str]:
-    """List as Kopf does; give how many objects that has shown, and the version from which it watches."""
-    shown, token = 0, ""
+    """List as Kopf does; give how many pages that takes, and the version from which it watches."""
+    pages, token = 0, ""
     while True:
         params = {"limit": "2", **({"continue": token} if token else {})}
-        async with server.client.get(server.list_url, params=params) as response:
-            page = json.loads(await response.read())
-        shown += len(page["items"])
-        token = page["metadata"].get("continue", "")
+        async with server.client.get(server.url + RATES, params=params) as response:
+            metadata = json.loads(await response.read())["metadata"]
+        pages += 1
+        token = metadata.get("continue", "")
         if not token:
-            return shown, page["metadata"]["resourceVersion"]
+            return pages, metadata["resourceVersion"]
 
 
 async def test_kopf_watches_from_where_the_own_list_was_made(server: Server) -> None:
     """Once: where its watch cannot begin there it lists everything, or it would come back for ever."""
-    await own_list(server)
-    assert await kopfs_list(server) == (2, "100")
-    assert await kopfs_list(server) == (OBJECTS, "102")
+    await own_lists(server)
+    assert await kopfs_list(server) == (1, "101")
+    assert await kopfs_list(server) == (3, "103")
 
 
 async def test_what_has_finalizers_is_kopfs_to_see(server: Server) -> None:
     """One of its own may be among them, of another operator that was here before."""
+    await own_lists(server)
     server.finalizers = {"finalizers": ["kopf.zalando.org/KopfFinalizerMarker"]}
-    await own_list(server)
-    assert await kopfs_list(server) == (OBJECTS, "101")
+    await own_lists(server)
+    assert await kopfs_list(server) == (3, "104")
+
+
+@pytest.mark.parametrize("refused", [RATES, MAPS])
+async def test_lists_that_were_not_taken_up_are_not_known(server: Server, refused: str) -> None:
+    """One kind was listed whole, the other not: neither counts."""
+    await own_lists(server)
+    server.refuses = refused
+    with pytest.raises(ApiError):
+        await own_lists(server)
+    server.refuses = ""
+    assert (await kopfs_list(server))[0] == 3
+
+
+async def test_another_api_servers_lists_say_nothing(server: Server) -> None:
+    """After a log-in at another one its versions mean something else."""
+    await own_lists(server)
+    async with (await log_in(server.registry)).aiohttp_session:
+        assert await kopfs_list(server) == (3, "102")
 
 
 async def test_a_watch_does_not_begin_in_the_far_past(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An API server does not keep the events of long ago."""
+    """An API server does not keep the events of long ago; a list is of the time at which it began."""
     monkeypatch.setattr(connection, "WATCHES_GO_BACK_S", 0.0)
-    await own_list(server)
-    assert await kopfs_list(server) == (OBJECTS, "101")
+    await own_lists(server)
+    assert await kopfs_list(server) == (3, "102")

@@ -5,20 +5,19 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import kopf
 import pytest
 from aiohttp import web
-from tests.unit.kubeconfigs import without_tls
+from tests.unit.kubeconfigs import log_in, without_tls
 
 from exchangerates import handlers
 from exchangerates.agenda import Agenda
 from exchangerates.cluster import Cluster
 from exchangerates.controller import WORKERS
 from exchangerates.informer import Informer
-from exchangerates.news import everything
+from exchangerates.news import everything, nothing
 from exchangerates.observed import Observed
 from exchangerates.session import open_session
 
@@ -68,14 +67,6 @@ async def watch(client: aiohttp.ClientSession, url: str) -> None:
         await response.content.read()
 
 
-async def log_in(registry: kopf.OperatorRegistry) -> kopf.AiohttpSession:
-    """Log in as Kopf does."""
-    handlers_of_kopf: Any = registry._activities._handlers  # noqa: SLF001
-    login = next(handler.fn for handler in handlers_of_kopf if handler.fn.__name__ == "login")
-    session: kopf.AiohttpSession = await login()
-    return session
-
-
 def test_the_watches_of_forty_namespaces_leave_room_for_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The session is the one that Kopf logs in with: its two watches per namespace never end."""
     informer = Informer(Cluster(), Agenda(Observed(), lambda: 0.0, lambda: None), NAMESPACES, 600.0)
@@ -108,9 +99,7 @@ def test_a_watch_that_is_refused_is_none_that_was_opened() -> None:
         async with serving() as server, asyncio.timeout(DEADLINE_S):
             server.refused.add("/lost")
             trust = ssl.create_default_context()
-            client = open_session(
-                trust, {}, None, told.put_nowait, everything, listed_at=lambda _: None, namespaces=1
-            ).client
+            client = open_session(trust, {}, None, told.put_nowait, everything, known_at=nothing, namespaces=1).client
             await watch(client, f"{server.url}/lost")
             opened = asyncio.create_task(watch(client, f"{server.url}/default"))
             assert await told.get() == "/default"

@@ -70,6 +70,7 @@ def test_a_namespace_that_may_not_be_read_keeps_no_other_waiting(
         world.cluster.add("rate")
         await asyncio.sleep(30.0)
         assert world.controller.informer.listed.is_set()
+        assert not world.controller.informer.in_step, "what was listed there of one kind was not taken up"
         assert world.cluster.ready("rate") == "Published"
         world.cluster.add("missed")
         await asyncio.sleep(1300.0)
