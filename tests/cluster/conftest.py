@@ -3,6 +3,7 @@
 import datetime as dt
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,28 +79,34 @@ def binaries(pytestconfig: pytest.Config) -> Path:
     return ensure_binaries(show)
 
 
-@pytest.fixture(scope="session")
+@contextmanager
+def control_planes(binaries: Path, directories: pytest.TempPathFactory) -> Iterator[Callable[[], ControlPlane]]:
+    """Start control planes that end with the block."""
+    with ExitStack() as started:
+
+        def start() -> ControlPlane:
+            control_plane = ControlPlane(directories.mktemp("control-plane"), binaries)
+            started.callback(control_plane.stop)
+            control_plane.start(print)
+            return control_plane
+
+        yield start
+
+
+@pytest.fixture(scope="module")
 def start_control_plane(
     binaries: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], ControlPlane]]:
-    """Start control planes that end with the session."""
-    started: list[ControlPlane] = []
-
-    def start() -> ControlPlane:
-        control_plane = ControlPlane(tmp_path_factory.mktemp("control-plane"), binaries)
-        started.append(control_plane)
-        control_plane.start(print)
-        return control_plane
-
-    yield start
-    for control_plane in started:
-        control_plane.stop()
+    """Start control planes that end with the module: idle ones would take from the others what they have."""
+    with control_planes(binaries, tmp_path_factory) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
-def control_plane(start_control_plane: Callable[[], ControlPlane]) -> ControlPlane:
+def control_plane(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """The session's control plane."""
-    return start_control_plane()
+    with control_planes(binaries, tmp_path_factory) as start:
+        yield start()
 
 
 @pytest.fixture(scope="session")

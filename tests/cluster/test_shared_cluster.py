@@ -81,9 +81,9 @@ def test_two_stacks_share_a_cluster_and_part_again(admin: Client, control_plane:
         for served in (platform, shop):
             served.wait()
             eventually(served.data, "it is published")
-        as_pulumi.destroy(admin, SHOP.teardown())
+        as_pulumi.destroy(admin, SHOP.teardown(), propagation="Background")
         assert admin.items("operators.brennerm.github.io/v1", "ExchangeRate", "shop") == []
         platform.rate("later", currency="GBP")
         platform.wait("later")
-    as_pulumi.destroy(admin, PLATFORM.teardown())
+    as_pulumi.destroy(admin, PLATFORM.teardown(), propagation="Background")
     assert {reference for reference in ours | theirs if admin.get(reference) is not None} == set()

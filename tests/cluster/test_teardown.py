@@ -83,7 +83,7 @@ def cluster(
     for team in TEAMS:
         made.join(team)
     yield made
-    as_pulumi.destroy(admin, program.teardown())
+    as_pulumi.destroy(admin, program.teardown(), propagation="Background")
     for team in TEAMS:
         as_pulumi.delete(admin, Reference("v1", "Namespace", "", team))
 

@@ -18,7 +18,11 @@ Program = Callable[..., Recording]
 @cache
 def recorded(stack: str) -> Recording:
     """Give what a stack file registers."""
-    return record(stack, stack_file_values(stack))
+    return record(stack, file_values(stack))
+
+
+file_values = cache(stack_file_values)
+"""Gives a stack file's values; to read it takes as long as the program does."""
 
 
 @pytest.fixture(params=STACKS)
@@ -48,7 +52,8 @@ def program() -> Program:
 def recorded_with(secret: tuple[str, ...], values: tuple[tuple[str, str], ...]) -> Recording:
     """Give what the prod stack registers with some of its values replaced; a second call runs nothing."""
     secret_keys = tuple(f"{PROJECT}:{key}" for key in secret)
-    return record("prod", stack_file_values("prod", dict(values)), secret_keys=secret_keys)
+    replaced = {f"{PROJECT}:{key}": value for key, value in values}
+    return record("prod", file_values("prod") | replaced, secret_keys=secret_keys)
 
 
 def of_kind(recording: Recording, kind: str) -> list[RecordedResource]:

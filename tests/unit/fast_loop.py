@@ -13,6 +13,8 @@ class _Selector(selectors.DefaultSelector):
     ahead_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout == 0.0:
+            return []  # somebody is ready: what comes from outside is looked for once nobody is
         found = super().select(0.0)
         if not found and timeout:
             self.ahead_s += timeout

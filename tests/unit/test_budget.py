@@ -54,7 +54,7 @@ def test_impatient_objects_and_restarts_stay_within_the_budget(monkeypatch: pyte
     """Ten days of one-minute intervals and daily restarts; the rate follows at the longer interval."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1")
     upstream.limit = 6
-    world = World(monkeypatch, NIGHT, upstream)
+    world = World(monkeypatch, NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         for number in range(5):
@@ -77,7 +77,7 @@ def test_an_outage_does_not_eat_up_more_than_the_budget(monkeypatch: pytest.Monk
     """Though somebody has no rate at all; then the object says why, and it is served when there is a call again."""
     upstream = failing(Upstream("ecb", FRIDAY, USD="1.1"))
     upstream.limit = 5
-    world = World(monkeypatch, NIGHT, upstream)
+    world = World(monkeypatch, NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate")
@@ -121,7 +121,7 @@ def test_calls_that_left_a_trace_count_after_a_restart(monkeypatch: pytest.Monke
     """An operator that is started anew every two hours makes no more calls in a day than one that runs on."""
     upstream = Restless("ecb", FRIDAY)
     upstream.limit = 6
-    world = World(monkeypatch, NIGHT, upstream)
+    world = World(monkeypatch, NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", refreshInterval="1m")

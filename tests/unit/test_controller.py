@@ -14,13 +14,14 @@ from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 MAX_AGE_H = 168
 SOON_STALE = dt.datetime(2026, 10, 30, tzinfo=dt.UTC) + dt.timedelta(hours=MAX_AGE_H - 1.25)
 FRESH = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)
-OBJECTS = 80
+OBJECTS = 25
+"""More than there are passes at once."""
 
 
 def test_an_outage_is_told_once_per_object_and_only_when_rates_are_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour without any provider: no write until `maxAge`, then one status and event per object; back the same."""
     first, second = two_providers()
-    world = World(monkeypatch, SOON_STALE, first, second)
+    world = World(monkeypatch, SOON_STALE, first, second, rest_s=3600.0)
     writes = world.cluster.writes
 
     async def story() -> None:

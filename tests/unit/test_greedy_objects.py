@@ -43,7 +43,7 @@ def test_an_object_without_a_good_rate_does_not_use_up_the_days_calls(
     """The provider has just answered: to ask it again at once would tell nothing new."""
     upstream = Upstream("frankfurter", FRIDAY, USD="1.0")
     upstream.limit = CALLS
-    world = World(monkeypatch, MIDNIGHT, upstream)
+    world = World(monkeypatch, MIDNIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("calm")
@@ -59,7 +59,7 @@ def test_days_that_are_over_leave_half_the_calls_to_the_newest_rate(monkeypatch:
     """More of them than it has calls for, one a call; they come in the end."""
     upstream = Archive("ecb", FRIDAY, USD="1.0")
     upstream.limit = CALLS
-    world = World(monkeypatch, MIDNIGHT, upstream)
+    world = World(monkeypatch, MIDNIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("calm")
@@ -75,7 +75,7 @@ def test_days_that_are_over_leave_half_the_calls_to_the_newest_rate(monkeypatch:
 def test_hundreds_of_days_cost_a_provider_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that answers for a day at a time gets some calls, and then one a minute."""
     upstream = Archive("frankfurter", FRIDAY, USD="1.0")
-    world = World(monkeypatch, MIDNIGHT, upstream)
+    world = World(monkeypatch, MIDNIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         for number in range(GREEDY):
@@ -97,7 +97,7 @@ def test_days_that_are_too_many_for_one_provider_go_to_the_next(monkeypatch: pyt
     """The next one answers for all of them with a few downloads."""
     first, second = Archive("frankfurter", FRIDAY, USD="1.0"), Archive("ecb", FRIDAY, USD="1.0")
     second.whole = True
-    world = World(monkeypatch, MIDNIGHT, first, second)
+    world = World(monkeypatch, MIDNIGHT, first, second, rest_s=HOUR_S)
 
     async def story() -> None:
         for number in range(2 * GREEDY):

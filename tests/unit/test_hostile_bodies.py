@@ -122,7 +122,7 @@ def test_no_archive_takes_all_the_memory(text: Callable[[], bytes], monkeypatch:
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_archive_is_unpacked_bit_by_bit_or_not_at_all(method: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of these two Python gives all that there is at once, whatever is asked for: gigabytes of two megabytes."""
-    body = archive(bytes(4 * ecb.MAX_HISTORY_BYTES), method)
+    body = archive(bytes(2 * ecb.MAX_HISTORY_BYTES), method)
     assert len(body) < 20_000
     monkeypatch.setattr(http, "get", lambda *_: (200, body))
     assert_refused_within(ecb.MAX_HISTORY_BYTES, lambda: ecb.fetch_days("http://ecb", None, [DAY], TODAY))

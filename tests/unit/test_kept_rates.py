@@ -37,7 +37,7 @@ def test_a_currency_that_is_quoted_no_more_keeps_its_rate(
 ) -> None:
     """What was published is put back while the object says that nobody quotes its currency."""
     providers = two_providers()
-    world = World(monkeypatch, FRIDAY, *providers)
+    world = World(monkeypatch, FRIDAY, *providers, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", refreshInterval="1m")
@@ -61,7 +61,7 @@ def test_an_old_rate_is_withdrawn_whatever_else_is_wrong(
     monkeypatch: pytest.MonkeyPatch, edited: dict[str, object]
 ) -> None:
     """Also where a name is not to be had, a label is wrong, or the pair is quoted by nobody; Stale says so."""
-    world = World(monkeypatch, FRIDAY, *two_providers())
+    world = World(monkeypatch, FRIDAY, *two_providers(), rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("other", target={"name": "taken"})
@@ -80,7 +80,7 @@ def test_an_old_rate_is_withdrawn_whatever_else_is_wrong(
 
 def test_stale_says_nothing_of_a_rate_that_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pair is quoted by nobody, and the ConfigMap of the former one gone: there is nothing to be old."""
-    world = World(monkeypatch, FRIDAY, *two_providers())
+    world = World(monkeypatch, FRIDAY, *two_providers(), rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", maxAge="72h")
@@ -99,7 +99,7 @@ def test_stale_says_nothing_of_a_rate_that_is_nowhere(monkeypatch: pytest.Monkey
 def test_a_wish_is_kept_until_a_provider_has_answered(monkeypatch: pytest.MonkeyPatch, *, restarted: bool) -> None:
     """It is acknowledged when a look fails, and fulfilled when the provider answers again, long before the interval."""
     provider, _ = two_providers()
-    world = World(monkeypatch, FRIDAY, provider)
+    world = World(monkeypatch, FRIDAY, provider, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", refreshInterval="24h")
@@ -125,7 +125,7 @@ def test_a_wish_is_kept_until_a_provider_has_answered(monkeypatch: pytest.Monkey
 def test_who_asks_seldom_looks_more_often_once_its_rate_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     """A month between two looks, a week for a rate to grow old: then it is looked for by itself, as told."""
     provider, _ = two_providers()
-    world = World(monkeypatch, FRIDAY, provider)
+    world = World(monkeypatch, FRIDAY, provider, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", refreshInterval="720h", maxAge="168h")
@@ -153,7 +153,7 @@ def test_a_rate_is_renewed_when_somebody_more_urgent_is_answered(
 ) -> None:
     """After a long outage a provider is left alone for minutes by who has a rate, and asked by who has none."""
     provider, _ = two_providers()
-    world = World(monkeypatch, FRIDAY, provider)
+    world = World(monkeypatch, FRIDAY, provider, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", refreshInterval="1m")
@@ -181,7 +181,7 @@ def test_a_rate_is_renewed_when_somebody_more_urgent_is_answered(
 def test_a_forged_rate_of_days_to_come_is_not_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Written into the status while the operator was down, for a currency that nobody quotes."""
     providers = two_providers()
-    world = World(monkeypatch, FRIDAY, *providers)
+    world = World(monkeypatch, FRIDAY, *providers, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", refreshInterval="1m")

@@ -19,7 +19,7 @@ DAY_S = 24 * HOUR_S
 def test_a_quiet_rate_neither_changes_nor_gets_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three weeks of small moves: no write to the ConfigMap, few to the status, also with an operator started anew."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172")
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("quiet", minChangePercent="0.5", onStale="Withdraw")
@@ -50,7 +50,7 @@ def spike(upstream: Upstream, *, date: dt.date = MONDAY, rate: str = "11.172") -
 def test_a_spike_is_held_through_restarts_until_a_later_day_confirms_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """One status write and one event however long it takes; Ready stays True, its reason tells."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172")
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", maxChangePercent="5")
@@ -76,7 +76,7 @@ def test_a_spike_is_held_through_restarts_until_a_later_day_confirms_it(monkeypa
 def test_another_provider_is_asked_about_a_spike(monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, and only then, and not for an object that names its provider; its no leaves the rate held."""
     first, second = Upstream("frankfurter", FRIDAY, USD="1.1172"), Upstream("ecb", FRIDAY, USD="1.1172")
-    world = World(monkeypatch, FRIDAY_NIGHT, first, second)
+    world = World(monkeypatch, FRIDAY_NIGHT, first, second, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("chain", maxChangePercent="5")
@@ -103,7 +103,7 @@ def test_another_provider_is_asked_about_a_spike(monkeypatch: pytest.MonkeyPatch
 def test_a_user_approves_just_the_held_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, without a call; any other value approves nothing."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172")
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", maxChangePercent="5")
@@ -125,7 +125,7 @@ def test_a_user_approves_just_the_held_rate(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_approval_of_nothing_is_told_and_not_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that is not the held one, or one where nothing is held: the object says so, with one write."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172")
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
     idle = f"The annotation {APPROVE_ANNOTATION}="
 
     async def story() -> None:
@@ -158,7 +158,7 @@ def test_an_approval_of_nothing_is_told_and_not_again(monkeypatch: pytest.Monkey
 def test_a_set_is_published_in_one_write_and_never_by_half(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of one table; a currency that is missing for a while keeps the last whole set."""
     first, second = Upstream("frankfurter", FRIDAY, USD="1.1"), Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8")
-    world = World(monkeypatch, FRIDAY_NIGHT, first, second)
+    world = World(monkeypatch, FRIDAY_NIGHT, first, second, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("set", currency=None, currencies=["GBP", "USD"], base=None)

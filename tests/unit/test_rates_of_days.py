@@ -17,7 +17,7 @@ HOUR_S = 3600.0
 def test_a_thousand_objects_of_one_day_cost_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last table on or before the day serves them all."""
     upstream = Archive("ecb", TODAY, USD="1.2")
-    world = World(monkeypatch, NOW, upstream)
+    world = World(monkeypatch, NOW, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         for number in range(1000):
@@ -34,7 +34,7 @@ def test_a_thousand_objects_of_one_day_cost_one_call(monkeypatch: pytest.MonkeyP
 def test_a_published_day_is_never_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """No write and no call in a month, not even after a restart or for a lost ConfigMap; it never gets stale."""
     upstream = Archive("ecb", TODAY, USD="1.2")
-    world = World(monkeypatch, NOW, upstream)
+    world = World(monkeypatch, NOW, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", date="2024-06-30")
@@ -55,7 +55,7 @@ def test_a_published_day_is_never_asked_for_again(monkeypatch: pytest.MonkeyPatc
 def test_another_day_is_another_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """The former day's is not taken for it, and without a day it is the newest."""
     upstream = Archive("ecb", TODAY, USD="1.2")
-    world = World(monkeypatch, NOW, upstream)
+    world = World(monkeypatch, NOW, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", date="2024-06-28")
@@ -76,7 +76,7 @@ def test_one_answer_serves_all_the_days_that_wait(monkeypatch: pytest.MonkeyPatc
     upstream = Archive("ecb", TODAY, USD="1.2")
     upstream.whole, lost = True, dt.date(2024, 2, 7)
     upstream.lost[lost] = FetchError("the quote for USD is not usable")
-    world = World(monkeypatch, NOW, upstream)
+    world = World(monkeypatch, NOW, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         for day in range(1, 29):
@@ -105,7 +105,7 @@ def test_what_cannot_be_had_is_refused_clearly(
     """And costs no call for today's rates."""
     upstream, plain = Archive("ecb", TODAY, USD="1.2"), Upstream("plain", TODAY, USD="1.2")
     monkeypatch.setattr("exchangerates.spec.PROVIDERS", ("ecb", "plain"))
-    world = World(monkeypatch, dt.datetime(2026, 10, 29, 20, tzinfo=dt.UTC), upstream, plain)
+    world = World(monkeypatch, dt.datetime(2026, 10, 29, 20, tzinfo=dt.UTC), upstream, plain, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", **spec)
@@ -124,7 +124,7 @@ def test_a_day_whose_rate_comes_late_gets_no_other_days_rate(monkeypatch: pytest
     day = dt.date(2024, 6, 27)
     upstream = Archive("ecb", day, USD="1.2")
     upstream.late = {day}
-    world = World(monkeypatch, dt.datetime(2024, 6, 28, 0, 30, tzinfo=dt.UTC), upstream)
+    world = World(monkeypatch, dt.datetime(2024, 6, 28, 0, 30, tzinfo=dt.UTC), upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         for number in range(20):
@@ -157,7 +157,9 @@ def test_a_day_without_a_rate_gets_the_last_before_it_when_none_can_come(
     monkeypatch: pytest.MonkeyPatch, asked: str, day: str, quoted: str, wait_h: int
 ) -> None:
     """At once where no working day lies between, else a day later: nobody knows a holiday from a delay."""
-    world = World(monkeypatch, dt.datetime.fromisoformat(f"{asked}T01:00Z"), Archive("ecb", TODAY, USD="1.2"))
+    world = World(
+        monkeypatch, dt.datetime.fromisoformat(f"{asked}T01:00Z"), Archive("ecb", TODAY, USD="1.2"), rest_s=HOUR_S
+    )
 
     async def story() -> None:
         world.cluster.add("rate", date=day)

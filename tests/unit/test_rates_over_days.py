@@ -21,7 +21,7 @@ DAY_S = 24 * HOUR_S
 def test_provenance_stays_while_the_quote_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written for two days; then the new quote has its own time, the same in both places."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172")
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate")
@@ -44,7 +44,7 @@ def test_provenance_stays_while_the_quote_does(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_lost_write_of_the_status_changes_no_time_of_publication(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ConfigMap was written first and tells since when; what is written again is the status alone."""
-    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172"))
+    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172"), rest_s=HOUR_S)
     real = world.cluster.patch_status
 
     async def fail(*_: object) -> ExchangeRate:
@@ -81,7 +81,7 @@ def test_a_rate_of_a_former_spec_is_told_while_it_is_there(
     monkeypatch: pytest.MonkeyPatch, change: dict[str, object], told: str
 ) -> None:
     """Ready says which rate the ConfigMap still holds, once, over restarts, until there is one for the new spec."""
-    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8"))
+    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8"), rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate")
@@ -105,7 +105,7 @@ def test_a_set_of_a_former_spec_is_told_until_it_is_withdrawn(monkeypatch: pytes
     """What is not there any more is not told, also while a provider's mood changes the text."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8")
     upstream.least_interval_s = 600.0  # eight days of looks take their time
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", currency=None, currencies=["USD", "GBP"], onStale="Withdraw")
@@ -124,7 +124,7 @@ def test_a_set_of_a_former_spec_is_told_until_it_is_withdrawn(monkeypatch: pytes
 
 def test_what_somebody_wrote_into_a_config_map_is_told_in_a_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """A status has its limits."""
-    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("frankfurter", FRIDAY, USD="1.1172"))
+    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("frankfurter", FRIDAY, USD="1.1172"), rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate")

@@ -24,7 +24,7 @@ def test_a_restart_between_two_writes_takes_no_rate_back(monkeypatch: pytest.Mon
     """The ConfigMap has the new rate, the status the old one; another object tells of a call that was just made."""
     upstream = Upstream("exchangeratesapi", FRIDAY, USD="1.10")
     upstream.least_interval_s = 8 * HOUR_S
-    world = World(monkeypatch, NOW, upstream)
+    world = World(monkeypatch, NOW, upstream, rest_s=HOUR_S)
     write = world.cluster.patch_status
 
     async def lost(owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
@@ -54,7 +54,7 @@ def test_a_restart_between_two_writes_takes_no_rate_back(monkeypatch: pytest.Mon
 def test_a_wish_that_comes_too_early_after_a_restart_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider may not be asked yet, and no table is there: it is not told to be fulfilled, and is soon."""
     upstream = Upstream("frankfurter", FRIDAY, USD="1.00")
-    world = World(monkeypatch, NOW, upstream)
+    world = World(monkeypatch, NOW, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate")
@@ -91,7 +91,7 @@ def test_what_a_process_published_before_it_ended_is_known_to_the_next(
 ) -> None:
     """The ConfigMap has the new rate, the status the old one or none; whoever answers at the start has no newer one."""
     first, second = Upstream("frankfurter", FRIDAY, USD="1.10", GBP="0.80"), failing(Upstream("ecb", FRIDAY))
-    world = World(monkeypatch, NOW, first, second)
+    world = World(monkeypatch, NOW, first, second, rest_s=HOUR_S)
 
     async def lost(*_: object) -> ExchangeRate:
         raise ApiUnreachable("it ends here")
@@ -125,7 +125,7 @@ def test_what_a_process_published_before_it_ended_is_known_to_the_next(
 def test_what_others_wrote_while_nobody_looked_was_never_published(monkeypatch: pytest.MonkeyPatch) -> None:
     """The API server knows who has set the quote; no provider has to answer for the right one to be put back."""
     upstream = Upstream("frankfurter", FRIDAY, USD="1.10")
-    world = World(monkeypatch, NOW, upstream)
+    world = World(monkeypatch, NOW, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate")
@@ -147,7 +147,7 @@ def test_what_others_wrote_while_nobody_looked_was_never_published(monkeypatch: 
 def test_a_restart_serves_what_is_new_and_changed_before_it_refreshes_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of rates have moved meanwhile, and each write takes its time."""
     upstream = Upstream("frankfurter", FRIDAY, USD="1.00", GBP="0.80")
-    world = World(monkeypatch, NOW, upstream)
+    world = World(monkeypatch, NOW, upstream, rest_s=HOUR_S)
     write = world.cluster.patch_status
 
     async def slow(owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:

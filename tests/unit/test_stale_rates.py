@@ -29,7 +29,7 @@ DAY_S = 24 * HOUR_S
 )
 def test_no_holiday_makes_a_rate_stale(monkeypatch: pytest.MonkeyPatch, start: dt.datetime) -> None:
     """Two weeks of what the ECB really published, hour by hour, with the default maxAge."""
-    world = World(monkeypatch, start, EcbUpstream("ecb", clock(start)))
+    world = World(monkeypatch, start, EcbUpstream("ecb", clock(start)), rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", onStale="Withdraw")
@@ -53,7 +53,7 @@ def test_no_gap_in_the_ecbs_calendar_reaches_the_default_max_age() -> None:
 def test_a_stale_rate_is_withdrawn_and_comes_back_with_the_next_quote(monkeypatch: pytest.MonkeyPatch) -> None:
     """On time, once; what stays says what it was. Who did not ask for it keeps the old rate."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172")
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("withdraw", onStale="Withdraw")
@@ -80,7 +80,7 @@ def test_a_rate_is_withdrawn_whatever_keeps_it_from_being_renewed(monkeypatch: p
     """An outage, a pair that is quoted no more, and a rate of a former spec that is left behind."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172", GBP="0.8")
     upstream.least_interval_s = 600.0  # days of looks take their time
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", onStale="Withdraw")
@@ -103,7 +103,7 @@ def test_a_rate_is_withdrawn_whatever_keeps_it_from_being_renewed(monkeypatch: p
 
 def test_a_suspended_objects_rate_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever suspends it has taken it over; Ready says so."""
-    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172"))
+    world = World(monkeypatch, FRIDAY_NIGHT, Upstream("ecb", FRIDAY, USD="1.1172"), rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", onStale="Withdraw")
@@ -118,7 +118,7 @@ def test_a_suspended_objects_rate_is_left_as_it_is(monkeypatch: pytest.MonkeyPat
 def test_staleness_is_told_on_time_whatever_keeps_passes_from_succeeding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the object looks for a newer quote but once a month, and with every rate provider."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172")
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         for name in ("suspended", "ended", "outage"):
@@ -145,7 +145,7 @@ def test_what_nobody_foresaw_is_tried_again_soon_whatever_is_to_become_of_a_stal
 ) -> None:
     """The time until it is stale is no pause."""
     upstream = Upstream("ecb", FRIDAY, USD="1.1172")
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
     real, failures = world.cluster.patch_config_map, 5
 
     async def patch(*call: Any) -> Any:  # noqa: ANN401
@@ -173,7 +173,7 @@ def test_a_rate_under_a_former_name_is_withdrawn_too(monkeypatch: pytest.MonkeyP
     """Currency and ConfigMap were changed while the provider is down: there is nothing yet under the new name."""
     upstream = Upstream("frankfurter", FRIDAY, USD="1.1172")
     upstream.least_interval_s = 600.0  # days of looks take their time
-    world = World(monkeypatch, FRIDAY_NIGHT, upstream)
+    world = World(monkeypatch, FRIDAY_NIGHT, upstream, rest_s=HOUR_S)
 
     async def story() -> None:
         world.cluster.add("rate", onStale="Withdraw")

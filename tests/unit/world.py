@@ -10,7 +10,7 @@ from tests.unit.fast_loop import clock, run_fast
 from tests.unit.memory_cluster import MemoryCluster
 from tests.unit.upstreams import Archive, Upstream
 
-from exchangerates import threads
+from exchangerates import controller, threads
 from exchangerates.api import KIND
 from exchangerates.budget import Budget
 from exchangerates.controller import Controller
@@ -31,6 +31,8 @@ class World:
         start: The time of day at which it begins.
         upstreams: The chain of rate providers.
         cluster: Another world's, for a second operator on it; both are to be shown what happens there.
+        rest_s: Seconds between two lists of everything, and between two signs of life of the dispatcher, for a story
+            of days: ten minutes and one are most of what it would cost, and tell nothing new in it.
     """
 
     def __init__(
@@ -39,9 +41,13 @@ class World:
         start: dt.datetime,
         *upstreams: Upstream,
         cluster: MemoryCluster | None = None,
+        rest_s: float = 0.0,
     ) -> None:
         monkeypatch.setattr(threads, "in_thread", _at_once)
+        if rest_s:
+            monkeypatch.setattr(controller, "IDLE_S", rest_s)
         self._start = start
+        self._resync_s = rest_s or 600.0
         self.cluster = cluster or MemoryCluster()
         self.announced: list[tuple[str, str]] = []
         self.upstreams = upstreams
@@ -69,7 +75,9 @@ class World:
         defaults = Defaults("EUR", tuple(upstream.name for upstream in upstreams), 3600.0, 168 * 3600.0)
         self.tables = RateTables(sources)
         self.reconciler = Reconciler(self.cluster, self.tables, observed, defaults)
-        self.controller = Controller(self.cluster, self.reconciler, observed, (None,), 600.0, self.now, self.metrics)
+        self.controller = Controller(
+            self.cluster, self.reconciler, observed, (None,), self._resync_s, self.now, self.metrics
+        )
         self.cluster.watches = self.show
 
     def scraped(self) -> str:
