@@ -1,7 +1,7 @@
 """Measures the operator beside a bare client and a tutorial's operator.
 
-`uv run --group benchmarks python -m tests.benchmarks` takes about an hour. Every measurement has a control plane of its
-own, and the contenders take turns. Each figure is printed as it comes; `--write` puts them into `docs/`.
+`uv run --group benchmarks python -m tests.benchmarks` takes more than an hour. Every measurement has a control plane of
+its own, and the contenders take turns. Each figure is printed as it comes; `--write` puts them into `docs/`.
 """
 
 import argparse
@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.benchmarks import report, scenarios
 from tests.benchmarks.cold import CONTENDERS, Cost, cold
+from tests.benchmarks.scale import scale
 
 from exchangerates_infra.project import ROOT
 
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000,5000,10000", help="numbers of objects of the cold starts")
     parser.add_argument("--repeats", type=int, default=3, help="measurements of each contender at each size")
     parser.add_argument("--size", type=int, default=10000, help="number of objects of what follows")
+    parser.add_argument("--scale", type=int, default=30000, help="number of objects of one operator, and of two")
     parser.add_argument("--idle-s", type=float, default=600.0, help="seconds of quiet")
     parser.add_argument("--write", action="store_true", help="write docs/speed.md's tables and docs/speed.svg")
     arguments = parser.parse_args()
@@ -76,6 +78,9 @@ def main() -> None:
         f"{100 * idle.cpu_s / idle.wall_s:.2f} % of a core, {idle.peak_mb:.0f} MB resident, "
         f"{sum(idle.verbs.values())} requests, {idle.writes} of them writes",
     )
+    for stacks in (1, 2):
+        operators = "one operator" if stacks == 1 else f"{stacks} operators with a namespace each"
+        note(f"{arguments.scale} objects, {operators}", report.scale(scale(arguments.scale, stacks)))
     if arguments.write:
         report.write(DOCS, costs, found)
 

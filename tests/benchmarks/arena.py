@@ -117,6 +117,14 @@ class Arena:
             control_plane.server, authority, certificate=str(pki / "admin.crt"), key=str(pki / "admin.key")
         )
 
+    def memory_mb(self) -> dict[str, float]:
+        """Give the resident memory of each process of the control plane, in MB."""
+        return {part.name: memory_mb(part.pid) for part in self.control_plane.components if part.pid is not None}
+
+    def stored_mb(self) -> float:
+        """Give the size of etcd's database, in MB."""
+        return (self.directory / "control-plane" / "etcd" / "member" / "snap" / "db").stat().st_size / 1e6
+
     @contextmanager
     def audit(self) -> Iterator[Audit]:
         """Begin to read the audit log."""
@@ -126,15 +134,15 @@ class Arena:
         finally:
             log.close()
 
-    def create(self, names: Iterable[str], **spec: object) -> None:
+    def create(self, names: Iterable[str], namespace: str = NAMESPACE, /, **spec: object) -> None:
         """Create ExchangeRates, as many at once as there are workers."""
 
         def batches() -> Iterator[list[Write]]:
             for number, name in enumerate(names):
-                metadata = {"name": name, "namespace": NAMESPACE}
+                metadata = {"name": name, "namespace": namespace}
                 wanted = {"currency": CURRENCIES[number % len(CURRENCIES)], **spec}
                 body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": wanted}
-                yield [Write("POST", exchange_rates(NAMESPACE), body)]
+                yield [Write("POST", exchange_rates(namespace), body)]
 
         async def write() -> None:
             async with self.administrator.open() as session:
@@ -166,6 +174,12 @@ def arena() -> Iterator[Arena]:
         rates = until_the_end.enter_context(RateServer())
         rates.replay(DAY)
         yield Arena(directory, control_plane, client, rates)
+
+
+def memory_mb(pid: int, field: str = "VmRSS") -> float:
+    """Give a process's resident memory in MB, or with `VmHWM` the most that it has had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{field}:"))
 
 
 def names(count: int, prefix: str = "rate") -> list[str]:

@@ -1,5 +1,6 @@
 """The processes that are compared, and what each has used of the machine."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.arena import NAMESPACE, Arena
+from tests.benchmarks.arena import NAMESPACE, Arena, memory_mb
 
 from exchangerates.api import Env
 from exchangerates_infra.project import OPERATOR, ROOT
 
 ACCOUNT: Final = f"system:serviceaccount:{OPERATOR}:{OPERATOR}"
+_serials: Final = itertools.count()
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -40,8 +42,7 @@ class Contender:
 
     def memory_mb(self, field: str = "VmHWM") -> float:
         """Give its resident memory in MB: the most that it has had, or with `VmRSS` what it has."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{field}:"))
+        return memory_mb(self.process.pid, field)
 
     def is_ready(self) -> bool:
         """Tell whether the operator has listed everything."""
@@ -82,7 +83,7 @@ def tutorial(arena: Arena) -> Iterator[Contender]:
 def _running(arena: Arena, arguments: list[str], environment: dict[str, str]) -> Iterator[Contender]:
     path = os.pathsep.join(map(str, (ROOT / "operator", ROOT / "infra", ROOT)))
     given = {"PATH": "/usr/bin:/bin", "HOME": str(arena.directory), "PYTHONPATH": path, **environment}
-    log = arena.directory / "contender.log"
+    log = arena.directory / f"contender-{next(_serials)}.log"
     with log.open("wb") as file:
         began_s = time.time()
         process = subprocess.Popen([sys.executable, *arguments], env=given, cwd=ROOT, stdout=file, stderr=file)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.cold import Cost
+from tests.benchmarks.scale import Scale
 from tests.benchmarks.scenarios import Work, percentile
 
 Costs = Mapping[tuple[str, int], Sequence[Cost]]
@@ -37,6 +38,20 @@ def work(done: Work, wall: str = "first write to last") -> str:
         f"{done.wall_s:.1f} s {wall}, {done.cpu_s:.1f} CPU s, {done.peak_mb:.0f} MB, {done.writes} writes, "
         f"{done.upstream} upstream calls"
     )
+
+
+def scale(found: Scale) -> str:
+    """Give what many objects took in a line."""
+    own = " and ".join(f"{cpu_s:.0f} CPU s, {peak_mb:.0f} MB" for cpu_s, peak_mb in found.operators)
+    grown = ", ".join(
+        f"{what} {before:.0f} -> {after:.0f} MB"
+        for what, (before, after) in (
+            ("API server", found.api_server_mb),
+            ("etcd", found.etcd_mb),
+            ("its database", found.stored_mb),
+        )
+    )
+    return f"{found.wall_s:.0f} s until all are published: {own}, {found.upstream} upstream calls; {grown}"
 
 
 def spread(values: Sequence[float], unit: str) -> str:
