@@ -5,7 +5,7 @@ Errors of the API server become `ApiError`, of the way there `ApiUnreachable`. N
 
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from exchangerates.api import API_VERSION as EXCHANGE_RATE_API_VERSION
 from exchangerates.api import FIELD_MANAGER, GROUP, KIND, MANAGED_BY_LABEL, PLURAL, VERSION, Reason
@@ -13,6 +13,7 @@ from exchangerates.connection import Connection
 from exchangerates.errors import ApiError
 from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
+Seen = TypeVar("Seen", ExchangeRate, ConfigMap)
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 _WRITTEN_BY: Final = {"fieldManager": FIELD_MANAGER}
 _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -21,16 +22,20 @@ _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 class Cluster(Connection):
     """Calls to one API server."""
 
-    async def list_exchange_rates(self, namespace: str | None) -> AsyncIterator[ExchangeRate]:
-        """List all ExchangeRates of a namespace, or of all, in pages."""
+    async def list_exchange_rates(
+        self, namespace: str | None, known: Mapping[ObjectKey, ExchangeRate]
+    ) -> AsyncIterator[ExchangeRate]:
+        """List all ExchangeRates of a namespace, or of all, in pages; what has not changed is given as it is known."""
         async for item in self.items(_exchange_rates_path(namespace), {}):
-            yield ExchangeRate.from_body(item)
+            yield _unchanged(item, known) or ExchangeRate.from_body(item)
 
-    async def list_config_maps(self, namespace: str | None) -> AsyncIterator[ConfigMap]:
-        """List the labelled ConfigMaps of a namespace, or of all, in pages."""
+    async def list_config_maps(
+        self, namespace: str | None, known: Mapping[ObjectKey, ConfigMap]
+    ) -> AsyncIterator[ConfigMap]:
+        """List the labelled ConfigMaps of a namespace, or of all, in pages; the unchanged as they are known."""
         selector = {"labelSelector": f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"}
         async for item in self.items(_config_maps_path(namespace), selector):
-            yield ConfigMap.from_body(item)
+            yield _unchanged(item, known) or ConfigMap.from_body(item)
 
     async def read_exchange_rate(self, key: ObjectKey) -> ExchangeRate | None:
         """Read one ExchangeRate, or None where there is none."""
@@ -163,6 +168,13 @@ class Cluster(Connection):
                 return False
             raise
         return True
+
+
+def _unchanged(body: Mapping[str, Any], known: Mapping[ObjectKey, Seen]) -> Seen | None:
+    """Give an object as it is known where the body is of the same version; None where it is not."""
+    meta = body["metadata"]
+    found = known.get(ObjectKey(meta["namespace"], meta["name"]))
+    return found if found is not None and found.resource_version == int(meta["resourceVersion"]) else None
 
 
 def _exchange_rates_path(namespace: str | None) -> str:

@@ -19,6 +19,7 @@ from exchangerates.aside import Aside, Seen
 from exchangerates.errors import ApiError
 from exchangerates.hearing import Hearing
 from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.unreadable import Unreadable
 
 LIST_AGAIN_S: Final = 30.0
 """The pause after a list that failed, and after one that found what the watches have missed."""
@@ -33,8 +34,12 @@ logger = logging.getLogger(__name__)
 class Lister(Protocol):
     """The calls of `cluster.Cluster` that a list is made of."""
 
-    def list_exchange_rates(self, namespace: str | None) -> AsyncIterator[ExchangeRate]: ...  # noqa: D102
-    def list_config_maps(self, namespace: str | None) -> AsyncIterator[ConfigMap]: ...  # noqa: D102
+    def list_exchange_rates(  # noqa: D102
+        self, namespace: str | None, known: Mapping[ObjectKey, ExchangeRate]
+    ) -> AsyncIterator[ExchangeRate]: ...
+    def list_config_maps(  # noqa: D102
+        self, namespace: str | None, known: Mapping[ObjectKey, ConfigMap]
+    ) -> AsyncIterator[ConfigMap]: ...
 
 
 @dataclass(slots=True)
@@ -63,8 +68,7 @@ class Informer:
     _reopened: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a watch was opened anew: Kopf may have listed before, and a list does not tell it what is gone."""
     _opened: set[str] = field(default_factory=set)
-    _unreadable: dict[str | None, str] = field(default_factory=dict)
-    """The namespaces that the last lists were refused in, and why."""
+    _unreadable: Unreadable = field(default_factory=Unreadable)
     _began: float | None = None
     """When the pause before the last list began; None while nothing is listed."""
 
@@ -168,22 +172,23 @@ class Informer:
         for listed_rate in rates:
             if listed_rate.uid not in self._lost and self.agenda.take_exchange_rate(listed_rate):
                 self._judge(KIND, listed_rate.key, None)
-        for key in filter(self._is_readable, rates_before.keys() - {seen.key for seen in rates}):
+        for key in filter(self._unreadable.may_be_gone, rates_before.keys() - {seen.key for seen in rates}):
             if self.agenda.lose_exchange_rate(key, rates_before[key]):
                 logger.info("ExchangeRate %s is gone and its DELETED event was lost", key)
                 self._judge(KIND, key, None)
-        for key in filter(self._is_readable, maps_before.keys() - {seen.key for seen in maps}):
+        for key in filter(self._unreadable.may_be_gone, maps_before.keys() - {seen.key for seen in maps}):
             if self.agenda.lose_config_map(key, maps_before[key]):
                 self._judge("ConfigMap", key, None)
-        self.in_step = not self._unreadable
+        self.in_step = not self._unreadable.namespaces
 
     async def _list(self) -> tuple[list[ConfigMap], list[ExchangeRate]]:
         """List both kinds in all namespaces that may be read; there has to be one."""
+        observed = self.agenda.observed
         maps, rates, refused = list[ConfigMap](), list[ExchangeRate](), dict[str | None, ApiError]()
         for namespace in self.namespaces:
             try:
-                found = [seen async for seen in self.lister.list_config_maps(namespace)]
-                rates += [seen async for seen in self.lister.list_exchange_rates(namespace)]
+                found = [seen async for seen in self.lister.list_config_maps(namespace, observed.config_maps)]
+                rates += [seen async for seen in self.lister.list_exchange_rates(namespace, observed.exchange_rates)]
             except ApiError as error:
                 if error.status != HTTPStatus.FORBIDDEN:
                     raise  # it says nothing of this namespace
@@ -192,25 +197,8 @@ class Informer:
                 maps += found
         if len(refused) == len(self.namespaces):
             raise next(iter(refused.values()))
-        self._note_unreadable({namespace: str(error) for namespace, error in refused.items()})
+        self._unreadable.note({namespace: str(error) for namespace, error in refused.items()})
         return maps, rates
-
-    def _note_unreadable(self, refused: dict[str | None, str]) -> None:
-        """Take up which namespaces may not be read, and tell what is new of it."""
-        for namespace, cause in refused.items():
-            if self._unreadable.get(namespace) != cause:
-                logger.warning(
-                    "namespace %s cannot be read, nothing new in it is served: %s; give the operator's account its "
-                    "Role there again (`pulumi up`), or take the namespace out of watchNamespaces",
-                    namespace,
-                    cause,
-                )
-        for namespace in self._unreadable.keys() - refused.keys():
-            logger.info("namespace %s can be read again", namespace)
-        self._unreadable = refused
-
-    def _is_readable(self, key: ObjectKey) -> bool:
-        return key.namespace not in self._unreadable
 
     def _hear(self, kind: str, seen: Seen, event_type: str | None) -> None:
         """Take up what a watch has shown of an object, and judge the watch by it."""

@@ -106,11 +106,11 @@ class MemoryCluster:
         asyncio.get_running_loop().call_soon(self.watches, kind, "MODIFIED", body)
         return body
 
-    async def list_exchange_rates(self, _: str | None) -> AsyncIterator[ExchangeRate]:
+    async def list_exchange_rates(self, *_: object) -> AsyncIterator[ExchangeRate]:
         for body in tuple(self.rates.values()):
             yield ExchangeRate.from_body(body)
 
-    async def list_config_maps(self, _: str | None) -> AsyncIterator[ConfigMap]:
+    async def list_config_maps(self, *_: object) -> AsyncIterator[ConfigMap]:
         for body in tuple(self.maps.values()):
             yield ConfigMap.from_body(body)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from exchangerates.api import API_VERSION, KIND
 from exchangerates.cluster import Cluster
 from exchangerates.errors import ApiError
 from exchangerates.informer import Informer
+from exchangerates.objects import ExchangeRate
 from exchangerates.observed import Observed
 
 RATES = f"/apis/{API_VERSION}/exchangerates"
@@ -35,6 +36,7 @@ class Server:
     client: aiohttp.ClientSession = field(init=False)
     url: str = ""
     finalizers: dict[str, list[str]] = field(default_factory=dict)
+    changed: dict[str, str] = field(default_factory=dict)
     version: int = 99
     refuses: str = ""
 
@@ -52,7 +54,9 @@ class Server:
         return web.json_response(page)
 
     def _item(self, number: int) -> dict[str, Any]:
-        metadata = {"namespace": "default", "name": f"rate-{number}", "uid": f"uid-{number}", "resourceVersion": "7"}
+        name = f"rate-{number}"
+        version = self.changed.get(name, "7")
+        metadata = {"namespace": "default", "name": name, "uid": f"uid-{number}", "resourceVersion": version}
         return {"metadata": {**metadata, **self.finalizers}, "spec": {"currency": "USD"}}
 
 
@@ -119,6 +123,23 @@ async def test_lists_that_were_not_taken_up_are_not_known(server: Server, refuse
         await own_lists(server)
     server.refuses = ""
     assert (await kopfs_list(server))[0] == 3
+
+
+async def test_what_has_not_changed_is_not_read_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every list of ten thousand objects would cost seconds, and as much memory as they take."""
+    await own_lists(server)
+    read, real = list[str](), ExchangeRate.from_body
+
+    def from_body(body: Mapping[str, Any]) -> ExchangeRate:
+        read.append(body["metadata"]["name"])
+        return real(body)
+
+    monkeypatch.setattr(ExchangeRate, "from_body", from_body)
+    server.changed = {"rate-3": "8"}
+    await own_lists(server)
+    assert read == ["rate-3"]
+    known = server.informer.agenda.observed.exchange_rates
+    assert [seen.resource_version for seen in known.values()] == [7, 7, 7, 8, 7, 7]
 
 
 async def test_another_api_servers_lists_say_nothing(server: Server) -> None:

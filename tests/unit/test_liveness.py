@@ -85,12 +85,12 @@ def test_an_outage_of_the_api_server_fails_nothing(monkeypatch: pytest.MonkeyPat
     world.run(story())
 
 
-async def _unreachable(_: str | None) -> Any:  # noqa: ANN401
+async def _unreachable(*_: object) -> Any:  # noqa: ANN401
     for failed in (ApiUnreachable("no answer"),):
         raise failed
     yield ExchangeRate
 
 
-async def _endless(_: str | None) -> Any:  # noqa: ANN401
+async def _endless(*_: object) -> Any:  # noqa: ANN401
     await asyncio.Event().wait()
     yield

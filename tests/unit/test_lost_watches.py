@@ -21,7 +21,7 @@ def test_a_config_map_that_goes_while_a_list_runs_is_missed(monkeypatch: pytest.
     """The list still shows it; the watch has told that it is gone."""
     world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
 
-    async def slow(_: str | None) -> AsyncIterator[ExchangeRate]:
+    async def slow(*_: object) -> AsyncIterator[ExchangeRate]:
         for body in tuple(world.cluster.rates.values()):
             world.cluster.lose("rate")
             await asyncio.sleep(1.0)
@@ -47,7 +47,7 @@ def test_an_owner_that_goes_while_a_list_runs_gets_no_config_map_again(monkeypat
     world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
     key, before = ObjectKey("default", "rate"), dict[str, Any]()
 
-    async def slow(_: str | None) -> AsyncIterator[ExchangeRate]:
+    async def slow(*_: object) -> AsyncIterator[ExchangeRate]:
         yield ExchangeRate.from_body(before)
         await asyncio.sleep(1.0)
         world.show("rate", "DELETED", world.cluster.rates.pop(key))

@@ -27,14 +27,14 @@ class Gate:
         monkeypatch.setattr(world.cluster, "list_exchange_rates", self.list_exchange_rates)
         monkeypatch.setattr(world.cluster, "list_config_maps", self.list_config_maps)
 
-    async def list_exchange_rates(self, namespace: str) -> AsyncIterator[ExchangeRate]:
+    async def list_exchange_rates(self, namespace: str, _: object) -> AsyncIterator[ExchangeRate]:
         """List, or raise."""
         self._pass(namespace)
         async for seen in self._rates(namespace):
             if seen.key.namespace == namespace:
                 yield seen
 
-    async def list_config_maps(self, namespace: str) -> AsyncIterator[ConfigMap]:
+    async def list_config_maps(self, namespace: str, _: object) -> AsyncIterator[ConfigMap]:
         """List; a Role may lack one kind alone."""
         async for seen in self._maps(namespace):
             if seen.key.namespace == namespace:
