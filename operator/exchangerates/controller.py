@@ -142,7 +142,7 @@ class Controller:
             self._woken.set()
 
     async def _pass(self, owner: ExchangeRate, memory: Memory) -> Outcome | None:
-        """Make one pass; None where it has to wait for a rate provider, which takes no worker's place."""
+        """Make one pass; None where it has to wait for a rate provider, which takes no worker's place for long."""
         refresh = self.agenda.begin(owner.key)
         began, ended = time.perf_counter(), ""
         try:
@@ -150,6 +150,8 @@ class Controller:
         except FetchUnderWay as waiting:
             # Meanwhile a repair does with what is published: it waits for no rate provider.
             waiting.call.add_done_callback(lambda _: self.agenda.look_now(owner.key))
+            if waiting.soon_s > 0.0:  # else thousands made a pass for nothing before the answer is there
+                await asyncio.wait([waiting.call], timeout=waiting.soon_s)
             return None
         except ApiError as error:
             logger.warning("ExchangeRate %s: %s; it is tried again by itself", owner.key, error)

@@ -95,11 +95,13 @@ class FetchUnderWay(ExchangeRateError):
 
     Attributes:
         call: The call; its end may be a failure too.
+        soon_s: How long it may well be waited for in place, in seconds.
     """
 
-    def __init__(self, call: "asyncio.Task[None]") -> None:
+    def __init__(self, call: "asyncio.Task[None]", soon_s: float = 0.0) -> None:
         super().__init__(call.get_name())
         self.call = call
+        self.soon_s = soon_s
 
 
 class FetchedBefore(ExchangeRateError):

@@ -25,6 +25,8 @@ MAX_PATIENT_PAUSE_S: Final = 600.0
 """How long a failing provider is left alone at most while all objects have a good rate; or its least interval."""
 FETCH_TIMEOUT_S: Final = 30.0
 """After this a call is given up; a provider's own deadline is shorter."""
+SOON_S: Final = 0.25
+"""How long after the beginning of a call its answer is awaited in place: most take no longer."""
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class Source:
     _next_call: float = -math.inf
     _next_patient_call: float = -math.inf
     _under_way: asyncio.Task[None] | None = field(default=None, repr=False)
+    _called_at: float = -math.inf
     announce: Callable[[str, str], None] = lambda *_: None
     """Hears once a day that the budget keeps somebody waiting: the provider, and the text."""
     _told_at: float = -math.inf
@@ -108,7 +111,8 @@ class Source:
                 self.note_lengthened()
                 raise OutOfBudget(free_at - now, self.budget.limit)
             self._under_way = asyncio.create_task(self._call(), name=f"fetch {self.name}")
-        raise FetchUnderWay(self._under_way)
+            self._called_at = now
+        raise FetchUnderWay(self._under_way, max(self._called_at + SOON_S - now, 0.0))
 
     def note_lengthened(self) -> None:
         """Note that objects want more calls than the budget has, and say so once a day."""
