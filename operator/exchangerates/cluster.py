@@ -15,7 +15,7 @@ from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 Seen = TypeVar("Seen", ExchangeRate, ConfigMap)
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
-_WRITTEN_BY: Final = {"fieldManager": FIELD_MANAGER}
+_WRITTEN_BY: Final = f"fieldManager={FIELD_MANAGER}"
 _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -59,14 +59,13 @@ class Cluster(Connection):
 
     async def create_config_map(self, body: Mapping[str, Any]) -> ConfigMap:
         """Create a ConfigMap; 409 where the name is taken."""
-        path = _config_maps_path(body["metadata"]["namespace"])
-        return ConfigMap.from_body(await self.request("POST", path, body, params=_WRITTEN_BY))
+        path = f"{_config_maps_path(body['metadata']['namespace'])}?{_WRITTEN_BY}"
+        return ConfigMap.from_body(await self.request("POST", path, body))
 
     async def patch_config_map(self, key: ObjectKey, patch: Mapping[str, Any]) -> ConfigMap:
         """Merge a patch into a ConfigMap; 409 or 422 where it is not the one that the patch names, 404 for none."""
-        path = f"{_config_maps_path(key.namespace)}/{key.name}"
-        answer = await self.request("PATCH", path, patch, params=_WRITTEN_BY, headers=_MERGE_PATCH)
-        return ConfigMap.from_body(answer)
+        path = f"{_config_maps_path(key.namespace)}/{key.name}?{_WRITTEN_BY}"
+        return ConfigMap.from_body(await self.request("PATCH", path, patch, headers=_MERGE_PATCH))
 
     async def delete_config_map(self, seen: ConfigMap) -> None:
         """Delete this very ConfigMap as it was seen; 409 where it has changed or is another one, none is no error."""
@@ -80,11 +79,10 @@ class Cluster(Connection):
 
     async def patch_status(self, owner: ExchangeRate, patch: Mapping[str, Any]) -> ExchangeRate:
         """Merge a patch into the status of this ExchangeRate as it was seen; 409 or 422 where it has changed since."""
-        path = f"{_exchange_rates_path(owner.key.namespace)}/{owner.key.name}/status"
+        path = f"{_exchange_rates_path(owner.key.namespace)}/{owner.key.name}/status?{_WRITTEN_BY}"
         guard = {"uid": owner.uid, "resourceVersion": str(owner.resource_version)}
         body = {"metadata": guard, "status": patch}
-        answer = await self.request("PATCH", path, body, params=_WRITTEN_BY, headers=_MERGE_PATCH)
-        return ExchangeRate.from_body(answer)
+        return ExchangeRate.from_body(await self.request("PATCH", path, body, headers=_MERGE_PATCH))
 
     async def create_event(
         self, owner: ExchangeRate, *, warning: bool, reason: Reason, message: str, time: str
@@ -153,11 +151,11 @@ class Cluster(Connection):
 
     async def create_crd(self, body: Mapping[str, Any]) -> None:
         """Create a CustomResourceDefinition; 409 where there is one."""
-        await self.request("POST", _CRDS, body, params=_WRITTEN_BY)
+        await self.request("POST", f"{_CRDS}?{_WRITTEN_BY}", body)
 
     async def patch_crd(self, name: str, patch: Mapping[str, Any]) -> None:
         """Merge a patch into a CustomResourceDefinition."""
-        await self.request("PATCH", f"{_CRDS}/{name}", patch, params=_WRITTEN_BY, headers=_MERGE_PATCH)
+        await self.request("PATCH", f"{_CRDS}/{name}?{_WRITTEN_BY}", patch, headers=_MERGE_PATCH)
 
     async def serves_exchange_rates(self, namespace: str | None) -> bool:
         """Tell whether the API server knows the kind, by a list of at most one object."""

@@ -104,17 +104,19 @@ class Connection:
         if self._session is None or self._session.client.closed:
             raise ApiUnreachable("the session is being renewed")
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        sent = {"Content-Type": "application/json", **(headers or {})}
+        session = self._session
         try:
-            async with self._session.client.request(
+            sent = {"Content-Type": "application/json", **(headers or {}), **await session.authorization()}
+            async with session.client.request(
                 method,
                 self._server + path,
                 data=data,
                 params=params,
                 headers=sent,
                 timeout=_TIMEOUT,
-                middlewares=self._session.middlewares,
+                middlewares=(),
             ) as response:
+                session.heed(response.status)
                 text = await (response.read() if most is None else _read(response, most))
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

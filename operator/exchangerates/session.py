@@ -1,6 +1,7 @@
 """The one HTTP session to the API server, for Kopf's watches and the operator's own calls alike.
 
-The token is asked for anew for each request: Kopf logs in again only when one of its own requests is refused.
+The token is asked for anew for each request: Kopf logs in again only when one of its own requests is refused. Those get
+it by a middleware. The operator's own, the most by far, do without: it would cost each a tenth of its CPU time.
 """
 
 import functools
@@ -27,12 +28,26 @@ class Session:
     """An open session.
 
     Attributes:
-        client: Kopf's, whose lists and watches show news only. Closing it closes the session.
-        middlewares: Those of the operator's own requests, in place of the client's: their answers are whole.
+        client: Kopf's, whose lists and watches show news only. Closing it closes the session. Without its middlewares
+            answers are whole, and requests want the headers of `authorization`.
+        tokens: Gives the bearer token of each request, or None.
     """
 
     client: aiohttp.ClientSession
-    middlewares: tuple[aiohttp.ClientMiddlewareType, ...]
+    tokens: TokenSource | None
+
+    async def authorization(self) -> Mapping[str, str]:
+        """Give the headers that say who asks.
+
+        Raises:
+            aiohttp.ClientConnectionError: There is no token to be had. Kopf and `connection` take it for an outage, and
+                try again.
+        """
+        return await _authorization(self.tokens)
+
+    def heed(self, status: int) -> None:
+        """Take up with what status the API server has answered: it may not take the token any more."""
+        _heed(self.tokens, status)
 
 
 def open_session(  # noqa: PLR0913 - a session has these parts
@@ -58,28 +73,33 @@ def open_session(  # noqa: PLR0913 - a session has these parts
         namespaces: How many are watched each by itself; 1 for all at once. Their watches leave room.
         proxy: The address of an HTTP proxy before the API server, or None.
     """
-    with_token = _with_token(tokens, watching)
     client = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=CALLS + WATCHES * namespaces, ssl=ssl_context),
         headers=headers,
-        middlewares=(_news_only(is_news, known_at), with_token),
+        middlewares=(_news_only(is_news, known_at), _with_token(tokens, watching)),
         proxy=proxy,
     )
-    return Session(client, (with_token,))
+    return Session(client, tokens)
+
+
+async def _authorization(tokens: TokenSource | None) -> Mapping[str, str]:
+    try:
+        token = None if tokens is None else await tokens.token()
+    except CredentialsError as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+def _heed(tokens: TokenSource | None, status: int) -> None:
+    if tokens is not None and status == HTTPStatus.UNAUTHORIZED:
+        tokens.refused()
 
 
 def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> aiohttp.ClientMiddlewareType:
     async def with_token(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        try:
-            token = None if tokens is None else await tokens.token()
-        except CredentialsError as error:
-            # What Kopf and `cluster` take for an outage, and try again.
-            raise aiohttp.ClientConnectionError(str(error)) from error
-        if token is not None:
-            request.headers["Authorization"] = f"Bearer {token}"
+        request.headers.update(await _authorization(tokens))
         response = await handler(request)
-        if tokens is not None and response.status == HTTPStatus.UNAUTHORIZED:
-            tokens.refused()
+        _heed(tokens, response.status)
         if request.url.query.get("watch") == "true" and response.status == HTTPStatus.OK:
             watching(request.url.path)
         return response

@@ -7,11 +7,13 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
+import math
 import os
 import re
 import signal
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -19,6 +21,8 @@ from exchangerates.errors import CredentialsError
 
 PLUGIN_TIMEOUT_S: Final = 25.0
 """Less than a call to the API server may take, which waits for it."""
+LOOK_AGAIN_S: Final = 1.0
+"""How long a token's file is not looked at again; the token before stays good for minutes."""
 RENEW_BEFORE_S: Final = 10.0
 """How long before its end a token is renewed."""
 _TOLD_CHARS: Final = 300
@@ -47,20 +51,25 @@ class TokenSource(Protocol):
 
 @dataclass(slots=True)
 class TokenFile:
-    """A token in a file: a service account's is renewed there about hourly, so the file is looked at each time."""
+    """A token in a file: a service account's is renewed there about hourly, so the file is looked at every second."""
 
     path: Path
     _token: str = ""
     _version: tuple[int, ...] = ()
     """What tells the file from a later one; empty where it has to be read."""
+    _looked_at: float = field(default=-math.inf, compare=False)
 
     async def token(self) -> str:
         """Read the file where it has changed: on a memory file system, where a thread would cost more than the read."""
+        now = time.monotonic()
+        if self._version and now < self._looked_at + LOOK_AGAIN_S:
+            return self._token
         try:
             found = self.path.stat()
             version = (found.st_ino, found.st_mtime_ns, found.st_size)
             if version != self._version:
                 self._token, self._version = self._read(), version
+            self._looked_at = now
         except (OSError, ValueError) as error:
             cause = error.strerror if isinstance(error, OSError) else "it does not hold one token and nothing else"
             raise CredentialsError(

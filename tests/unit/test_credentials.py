@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exchangerates import credentials
+from exchangerates import credentials, tokens
 from exchangerates.errors import CredentialsError
 from exchangerates.tokens import ExecPlugin, TokenFile
 
@@ -42,8 +42,11 @@ def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
     assert found.connection["default_namespace"] == "shop"
 
 
-async def test_a_token_file_is_read_when_it_changes_and_wins_over_a_token(tmp_path: Path) -> None:
+async def test_a_token_file_is_read_when_it_changes_and_wins_over_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is renewed on disk."""
+    monkeypatch.setattr(tokens, "LOOK_AGAIN_S", 0.0)
     (tmp_path / "token").write_text("first\n")
     found = credentials.from_kubeconfig([write(tmp_path / "config", {"tokenFile": "token", "token": "old"})])
     assert "token" not in found.connection
@@ -62,6 +65,20 @@ async def test_a_token_file_is_read_when_it_changes_and_wins_over_a_token(tmp_pa
     (tmp_path / "token").unlink()
     with pytest.raises(CredentialsError, match="cannot be read: No such file"):
         await found.tokens.token()
+
+
+async def test_a_token_file_is_looked_at_once_in_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each of thousands of requests a second it would cost time; a token that is refused is none any more."""
+    monkeypatch.setattr(tokens, "LOOK_AGAIN_S", 3600.0)
+    file = TokenFile(tmp_path / "token")
+    with pytest.raises(CredentialsError):
+        await file.token()
+    file.path.write_text("first\n")
+    assert await file.token() == "first", "where there was none, it is looked for each time"
+    file.path.write_text("second\n")
+    assert await file.token() == "first"
+    file.refused()
+    assert await file.token() == "second"
 
 
 def test_several_files_are_one_and_the_first_word_counts(tmp_path: Path) -> None:
