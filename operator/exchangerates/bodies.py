@@ -21,22 +21,21 @@ _DIGEST_CHARS: Final = 16
 T = TypeVar("T")
 
 
-class Texts:
-    """Texts to be held once. Where they are too many it begins anew: those that are frequent are soon there again."""
+class Texts(dict[str, str]):
+    """Texts by themselves: to look one up gives the first of those that equal it.
 
-    def __init__(self) -> None:
-        self._held: dict[str, str] = {}
-        self._bytes = 0
+    Where they are too many it begins anew: those that are frequent are soon there again.
+    """
 
-    def once(self, text: str) -> str:
-        """Give the text that came first of those that equal this one."""
-        held = self._held.setdefault(text, text)
-        if held is text:
-            self._bytes += sys.getsizeof(text) + _PLACE_BYTES
-            if self._bytes > MAX_HELD_BYTES:
-                self._held.clear()
-                self._bytes = 0
-        return held
+    _bytes = 0
+
+    def __missing__(self, text: str) -> str:
+        self._bytes += sys.getsizeof(text) + _PLACE_BYTES
+        if self._bytes > MAX_HELD_BYTES:
+            self.clear()
+            self._bytes = 0
+        self[text] = text
+        return text
 
 
 _TEXTS: Final = Texts()
@@ -45,9 +44,9 @@ _TEXTS: Final = Texts()
 def slim(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Give JSON with every text held once: ten thousand objects say much the same, and each document says it anew."""
     if isinstance(value, str):
-        return _TEXTS.once(value)
+        return _TEXTS[value]
     if isinstance(value, dict):
-        return {_TEXTS.once(key): slim(part) for key, part in value.items()}
+        return {_TEXTS[key]: slim(part) for key, part in value.items()}
     if isinstance(value, list):
         return [slim(part) for part in value]
     return value

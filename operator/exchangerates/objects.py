@@ -4,7 +4,7 @@ Raw bodies go in; frozen values come out. Nothing in them is validated.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from exchangerates import bounded
@@ -15,6 +15,7 @@ OWN_LABELS: Final[Mapping[str, str]] = {MANAGED_BY_LABEL: FIELD_MANAGER}
 _NO_ITEMS: Final[Mapping[str, str]] = {}
 _NO_KEYS: Final[frozenset[str]] = frozenset()
 _OWN_KEYS: Final = frozenset(OWN_LABELS)
+_NO_CONTENT: Final[Mapping[str, Any]] = {"labels": _NO_ITEMS, "data": _NO_ITEMS}
 
 
 class ObjectKey(NamedTuple):
@@ -122,18 +123,17 @@ class ConfigMap:
         meta = body["metadata"]
         references: list[Mapping[str, Any]] = meta.get("ownerReferences") or []
         owner = next((ref for ref in references if ref.get("controller")), {})
-        seen = cls(
+        owner_name = slim(owner.get("name")) if owner.get("kind") == KIND else None
+        return cls(
             key=_key(meta),
             uid=meta["uid"],
             resource_version=int(meta["resourceVersion"]),
             owner_uid=slim(owner.get("uid")),
-            owner_name=slim(owner.get("name")) if owner.get("kind") == KIND else None,
-            labels=_NO_ITEMS,
+            owner_name=owner_name,
             immutable=bool(body.get("immutable")),
-            data=_NO_ITEMS,
             deleting="deletionTimestamp" in meta,
+            **(_NO_CONTENT if owner_name is None else _content(body)),  # a stranger's is never touched
         )
-        return seen if seen.owner_name is None else replace(seen, **_content(body))  # a stranger's is never touched
 
 
 def _content(body: Mapping[str, Any]) -> dict[str, Any]:

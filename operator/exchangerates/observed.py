@@ -34,7 +34,7 @@ class Observed:
         if known is not None and seen.resource_version <= known.resource_version:
             return False
         if known is not None and known.uid == seen.uid:
-            seen = replace(_with_memory(seen, known.remembered), tried=known.tried)
+            seen = _with_memory(seen, known.remembered, known.tried)
         self.exchange_rates[seen.key] = seen
         return True
 
@@ -43,7 +43,7 @@ class Observed:
         known = self.exchange_rates.get(written.key)
         if known is not None and known.uid == written.uid:
             newest = written if written.resource_version > known.resource_version else known
-            self.exchange_rates[written.key] = replace(_with_memory(newest, written.status), tried=known.tried)
+            self.exchange_rates[written.key] = _with_memory(newest, written.status, known.tried)
 
     def note_tried(self, owner: ExchangeRate, tried: Mapping[str, Any] | None) -> None:
         """Take up what may have been published, as a status tells it; None for nothing."""
@@ -55,8 +55,8 @@ class Observed:
         """Take up the status that tells what was published, before it is written; give the owner with that memory."""
         known = self.exchange_rates.get(owner.key)
         if known is not None and known.uid == owner.uid:
-            self.exchange_rates[owner.key] = replace(_with_memory(known, status), tried=None)
-        return _with_memory(owner, status)
+            self.exchange_rates[owner.key] = _with_memory(known, status, None)
+        return _with_memory(owner, status, None)
 
     def note_config_map(self, seen: ConfigMap) -> bool:
         """Take up a ConfigMap unless a newer one is known, or that it is gone by now."""
@@ -111,16 +111,21 @@ class Observed:
                 yield self.config_maps[key]
 
 
-def _with_memory(seen: ExchangeRate, status: Mapping[str, Any]) -> ExchangeRate:
+def _with_memory(seen: ExchangeRate, status: Mapping[str, Any], tried: Mapping[str, Any] | None) -> ExchangeRate:
     """Give an object with what is remembered of its status, where that says something else than what is stored.
 
     Times are no other word: two operators that agree would take turns in putting theirs for ever.
     """
-    same = seen.status == status or _without_times(seen.status) == _without_times(status)
-    return replace(seen, written=None if same else status)
+    return replace(seen, written=None if _say_the_same(seen.status, status) else status, tried=tried)
 
 
-def _without_times(part: Any) -> Any:  # noqa: ANN401 - any part of a status
-    if isinstance(part, Mapping):
-        return {name: _without_times(value) for name, value in part.items() if name not in _TIMES}
-    return [_without_times(value) for value in part] if isinstance(part, list) else part
+def _say_the_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any parts of a status
+    """Tell whether two parts of a status are equal but for their times."""
+    if one == other:
+        return True
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = (one.keys() | other.keys()) - _TIMES
+        return all(name in one and name in other and _say_the_same(one[name], other[name]) for name in names)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_say_the_same, one, other))
+    return False
