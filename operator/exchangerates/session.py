@@ -19,8 +19,8 @@ from exchangerates.tokens import TokenSource
 
 WATCHES: Final = 2
 """Connections that one namespace takes for good: a watch of each kind."""
-CALLS: Final = 40
-"""Connections for all else: twenty workers with a call each, their events, the lists, and what Kopf lists."""
+CALLS: Final = 60
+"""Connections for all else: forty workers with a call each, their events, the lists, and what Kopf lists."""
 
 
 @dataclass(frozen=True, slots=True)

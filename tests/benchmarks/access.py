@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 
 from exchangerates.api import API_VERSION, PLURAL
-from exchangerates.controller import WORKERS
 
 PAGE_SIZE: Final = 500
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
@@ -70,8 +69,8 @@ async def owners(session: aiohttp.ClientSession, namespace: str) -> AsyncIterato
             return
 
 
-async def write_all(session: aiohttp.ClientSession, batches: Iterable[Iterable[Write]]) -> None:
-    """Make the writes of each batch one after the other, as many batches at once as the operator makes passes."""
+async def write_all(session: aiohttp.ClientSession, batches: Iterable[Iterable[Write]], at_once: int) -> None:
+    """Make the writes of each batch one after the other, so many batches at once."""
     waiting = iter(batches)
 
     async def work() -> None:
@@ -84,7 +83,7 @@ async def write_all(session: aiohttp.ClientSession, batches: Iterable[Iterable[W
                     response.raise_for_status()
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(WORKERS):
+        for _ in range(at_once):
             group.create_task(work())
 
 

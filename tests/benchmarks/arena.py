@@ -10,7 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import requests.utils
 from tests.benchmarks.access import Access, Write, exchange_rates, write_all
+from tests.cluster.locked_down import Authority
 
 from exchangerates.api import API_VERSION, KIND
 from exchangerates_infra.project import OPERATOR
@@ -26,6 +28,8 @@ NAMESPACE: Final = "benchmark"
 CURRENCIES: Final = ("USD", "JPY", "GBP", "CHF", "SEK")
 DAY: Final = dt.date(2026, 10, 30)
 POLL_S: Final = 0.2
+CREATORS: Final = 20
+"""How many users, so to speak, make their objects at once."""
 READS: Final = frozenset({"get", "list", "watch"})
 
 
@@ -93,15 +97,21 @@ class Arena:
         client: An administrator's.
         control_plane: The API server's processes.
         rates: The stand-in rate server.
+        rates_urls: Its addresses, by rate provider.
+        trusted: The certificate authorities that are trusted: the public ones, and the stand-in's.
         administrator: How an administrator reaches the API server.
         account: How the operator's account does.
         kubeconfig: The same as a file.
         environment: What the Deployment sets, with the stand-in's addresses.
     """
 
-    def __init__(self, directory: Path, control_plane: ControlPlane, client: Client, rates: RateServer) -> None:
+    def __init__(
+        self, directory: Path, control_plane: ControlPlane, client: Client, rates: RateServer, trusted: Path
+    ) -> None:
         self.directory, self.control_plane, self.client, self.rates = directory, control_plane, client, rates
-        recording = record("local", stack_file_values("local", {"rates": [], "providerUrls": rates.urls()}))
+        self.trusted = trusted
+        self.rates_urls = {name: url.replace("http://", "https://") for name, url in rates.urls().items()}
+        recording = record("local", stack_file_values("local", {"rates": [], "providerUrls": self.rates_urls}))
         AppliedStack(client, directory / "applied.json").apply(recording.manifests())
         (deployment,) = [manifest for manifest in recording.manifests() if manifest["kind"] == "Deployment"]
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
@@ -135,7 +145,7 @@ class Arena:
             log.close()
 
     def create(self, names: Iterable[str], namespace: str = NAMESPACE, /, **spec: object) -> None:
-        """Create ExchangeRates, as many at once as there are workers."""
+        """Create ExchangeRates, `CREATORS` at once."""
 
         def batches() -> Iterator[list[Write]]:
             for number, name in enumerate(names):
@@ -146,7 +156,7 @@ class Arena:
 
         async def write() -> None:
             async with self.administrator.open() as session:
-                await write_all(session, batches())
+                await write_all(session, batches(), CREATORS)
 
         asyncio.run(write())
 
@@ -171,9 +181,19 @@ def arena() -> Iterator[Arena]:
         until_the_end.callback(control_plane.stop)
         control_plane.start(print)
         client = until_the_end.enter_context(Client(control_plane.kubeconfig))
-        rates = until_the_end.enter_context(RateServer())
-        rates.replay(DAY)
-        yield Arena(directory, control_plane, client, rates)
+        authority = Authority(directory, "authority")
+        rates = until_the_end.enter_context(_rate_server(authority))
+        trusted = directory / "trusted.crt"
+        trusted.write_bytes(Path(requests.utils.DEFAULT_CA_BUNDLE_PATH).read_bytes() + authority.file.read_bytes())
+        yield Arena(directory, control_plane, client, rates, trusted)
+
+
+def _rate_server(authority: Authority) -> RateServer:
+    """Give the stand-in, with TLS as every rate provider has it: a call for each object pays for it each time."""
+    server = RateServer()
+    server.socket = authority.server_context("127.0.0.1").wrap_socket(server.socket, server_side=True)
+    server.replay(DAY)
+    return server
 
 
 def memory_mb(pid: int, field: str = "VmRSS") -> float:

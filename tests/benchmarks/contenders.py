@@ -73,7 +73,7 @@ def tutorial(arena: Arena) -> Iterator[Contender]:
     environment = {
         "KUBECONFIG": str(arena.control_plane.kubeconfig),
         "BENCHMARK_ACCESS": "|".join(arena.administrator),
-        "BENCHMARK_RATES": f"{arena.rates.url('frankfurter')}/v2/rates",
+        "BENCHMARK_RATES": f"{arena.rates_urls['frankfurter']}/v2/rates",
     }
     with _running(arena, ["-m", "tests.benchmarks.tutorial"], environment) as contender:
         yield contender
@@ -82,7 +82,13 @@ def tutorial(arena: Arena) -> Iterator[Contender]:
 @contextmanager
 def _running(arena: Arena, arguments: list[str], environment: dict[str, str]) -> Iterator[Contender]:
     path = os.pathsep.join(map(str, (ROOT / "operator", ROOT / "infra", ROOT)))
-    given = {"PATH": "/usr/bin:/bin", "HOME": str(arena.directory), "PYTHONPATH": path, **environment}
+    given = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(arena.directory),
+        "PYTHONPATH": path,
+        "REQUESTS_CA_BUNDLE": str(arena.trusted),
+        **environment,
+    }
     log = arena.directory / f"contender-{next(_serials)}.log"
     with log.open("wb") as file:
         began_s = time.time()

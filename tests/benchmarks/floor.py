@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tests.benchmarks.access import Access, Owner, Write, config_maps, exchange_rates, owners, write_all
 
 from exchangerates.api import API_VERSION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL
+from exchangerates.controller import WORKERS
 
 TIME = "2026-10-30T15:00:00Z"
 _WRITTEN_BY = f"fieldManager={FIELD_MANAGER}"
@@ -49,7 +50,7 @@ async def main(access: Access, namespace: str, mode: str) -> None:
     """List once, then write."""
     async with access.open() as session:
         found = [owner async for owner in owners(session, namespace)]
-        await write_all(session, (writes(namespace, owner, mode) for owner in found))
+        await write_all(session, (writes(namespace, owner, mode) for owner in found), WORKERS)
     await asyncio.Event().wait()  # ended from outside, when it was read what this process has used
 
 
