@@ -8,13 +8,14 @@ import pytest
 from tests.unit.upstreams import FRIDAY, failing, two_providers
 from tests.unit.world import World
 
+from exchangerates.controller import WORKERS
 from exchangerates.errors import ApiUnreachable
 from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 MAX_AGE_H = 168
 SOON_STALE = dt.datetime(2026, 10, 30, tzinfo=dt.UTC) + dt.timedelta(hours=MAX_AGE_H - 1.25)
 FRESH = dt.datetime(2026, 10, 30, 16, tzinfo=dt.UTC)
-OBJECTS = 25
+OBJECTS = WORKERS + 5
 """More than there are passes at once."""
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.upstreams import two_providers
 from tests.unit.world import World
 
-from exchangerates.controller import STUCK_AFTER_S
+from exchangerates.controller import STUCK_AFTER_S, WORKERS
 from exchangerates.errors import ApiUnreachable
 from exchangerates.objects import ExchangeRate
 
@@ -50,7 +50,7 @@ def test_a_stalled_dispatcher_fails_liveness(monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.sleep(1.0)
         monkeypatch.setattr(world.cluster, "create_config_map", never)
         monkeypatch.setattr(world.cluster, "list_config_maps", _endless)
-        for number in range(30):
+        for number in range(WORKERS + 1):
             world.cluster.add(f"rate-{number}")
         await asyncio.sleep(3600.0)
         problems = " ".join(world.controller.problems())
