@@ -41,7 +41,7 @@ def main() -> None:
     """Measure, and write what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--sizes", default="1000,5000,10000", help="numbers of objects of the cold starts")
-    parser.add_argument("--repeats", type=int, default=3, help="measurements of each contender at each size")
+    parser.add_argument("--repeats", type=int, default=4, help="measurements of each contender at each size")
     parser.add_argument("--size", type=int, default=10000, help="number of objects of what follows")
     parser.add_argument("--scale", type=int, default=15000, help="number of objects of one operator, and of two")
     parser.add_argument("--idle-s", type=float, default=600.0, help="seconds of quiet")
