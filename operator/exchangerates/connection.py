@@ -20,7 +20,9 @@ MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """Of a page of a list, four times what is usual; what anybody may write can be a thousand times as large."""
 WATCHES_GO_BACK_S: Final = 60.0
 """To how old a list a watch can surely be joined: an API server keeps at least the events of 75 seconds."""
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
+TIMEOUT_S: Final = 30.0
+"""For one request, with the wait for its token."""
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
 
 
 class Connection:
@@ -101,25 +103,29 @@ class Connection:
             TooLarge: The answer has more bytes than it may.
         """
         await self._connected.wait()
-        if self._session is None or self._session.client.closed:
+        session, server = self._session, self._server
+        if session is None or session.client.closed:
             raise ApiUnreachable("the session is being renewed")
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        session = self._session
         try:
-            sent = {"Content-Type": "application/json", **(headers or {}), **await session.authorization()}
-            async with session.client.request(
-                method,
-                self._server + path,
-                data=data,
-                params=params,
-                headers=sent,
-                timeout=_TIMEOUT,
-                middlewares=(),
-            ) as response:
-                session.heed(response.status)
-                text = await (response.read() if most is None else _read(response, most))
-                status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            async with asyncio.timeout(TIMEOUT_S):
+                authorization = await session.authorization()
+                if session.client.closed:  # meanwhile
+                    raise ApiUnreachable("the session is being renewed")
+                async with session.client.request(
+                    method,
+                    server + path,
+                    data=data,
+                    params=params,
+                    headers={"Content-Type": "application/json", **(headers or {}), **authorization},
+                    timeout=_NO_TIMEOUT,
+                    middlewares=(),
+                ) as response:
+                    session.heed(response.status)
+                    text = await (response.read() if most is None else _read(response, most))
+                    status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            # A ValueError is what aiohttp gives for a password in the server's address beside a token.
             raise ApiUnreachable(f"no answer from the API server: {error or type(error).__name__}") from error
         return _decoded(status, text)
 

@@ -18,8 +18,8 @@ from exchangerates.observed import Observed
 from exchangerates.reconcile import GONE, Outcome
 
 WORKERS: Final = 40
-"""Passes that run at once; an API server's default priority level takes a multiple of it. On a busy API server those in
-flight are what the operator gets of it: with half as many a burst of new objects takes three quarters longer."""
+"""Passes that run at once; an API server's priority level for service accounts takes a multiple of it by default. On a
+busy API server those in flight are what the operator gets of it: half as many served a burst in twice the time."""
 MOST_API_FAILURES: Final = 3
 """So many doublings of its pause has an object in an outage of the API server: it is served soon after that."""
 STUCK_AFTER_S: Final = 300.0
@@ -149,10 +149,10 @@ class Controller:
         try:
             outcome = await self.passes.reconcile(owner, self.clock(), refresh=refresh)
         except FetchUnderWay as waiting:
-            # Meanwhile a repair does with what is published: it waits for no rate provider.
-            waiting.call.add_done_callback(lambda _: self.agenda.look_now(owner.key))
+            # After that moment a repair does with what is published: it waits for no rate provider.
             if waiting.soon_s > 0.0:  # else thousands made a pass for nothing before the answer is there
                 await asyncio.wait([waiting.call], timeout=waiting.soon_s)
+            waiting.call.add_done_callback(lambda _: self.agenda.look_now(owner.key))
             return None
         except ApiError as error:
             logger.warning("ExchangeRate %s: %s; it is tried again by itself", owner.key, error)

@@ -54,7 +54,7 @@ class TokenFile:
     """A token in a file: a service account's is renewed there about hourly, so the file is looked at every second."""
 
     path: Path
-    _token: str = ""
+    _token: str = field(default="", repr=False)
     _version: tuple[int, ...] = ()
     """What tells the file from a later one; empty where it has to be read."""
     _looked_at: float = field(default=-math.inf, compare=False)

@@ -191,7 +191,11 @@ def arena() -> Iterator[Arena]:
 def _rate_server(authority: Authority) -> RateServer:
     """Give the stand-in, with TLS as every rate provider has it: a call for each object pays for it each time."""
     server = RateServer()
-    server.socket = authority.server_context("127.0.0.1").wrap_socket(server.socket, server_side=True)
+    server.socket = authority.server_context("127.0.0.1").wrap_socket(
+        server.socket,
+        server_side=True,
+        do_handshake_on_connect=False,  # it is each call's own thread that makes it
+    )
     server.replay(DAY)
     return server
 

@@ -1,5 +1,6 @@
 """Whose credentials are taken, and from where: what client-go does with the same files."""
 
+import asyncio
 import base64
 import datetime as dt
 import json
@@ -79,6 +80,10 @@ async def test_a_token_file_is_looked_at_once_in_a_while(tmp_path: Path, monkeyp
     assert await file.token() == "first"
     file.refused()
     assert await file.token() == "second"
+    monkeypatch.undo()
+    file.path.write_text("third\n")
+    await asyncio.sleep(tokens.LOOK_AGAIN_S)
+    assert await file.token() == "third"
 
 
 def test_several_files_are_one_and_the_first_word_counts(tmp_path: Path) -> None:

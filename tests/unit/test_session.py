@@ -12,10 +12,11 @@ import pytest
 from aiohttp import web
 from tests.unit.kubeconfigs import log_in, without_tls
 
-from exchangerates import handlers
+from exchangerates import connection, handlers
 from exchangerates.agenda import Agenda
 from exchangerates.cluster import Cluster
 from exchangerates.controller import WORKERS
+from exchangerates.errors import ApiError, ApiUnreachable
 from exchangerates.informer import Informer
 from exchangerates.news import everything, nothing
 from exchangerates.observed import Observed
@@ -32,9 +33,14 @@ class WatchServer:
         self.url = ""
         self.opened = asyncio.Semaphore(0)
         self.refused: set[str] = set()
+        self.unauthorized = False
+        self.authorization = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a list with nothing; let a watch hang."""
+        self.authorization = request.headers.get("Authorization", "")
+        if self.unauthorized:
+            return web.json_response({"kind": "Status", "message": "Unauthorized"}, status=401)
         if request.path in self.refused:
             return web.json_response({"kind": "Status"}, status=403)
         if request.query.get("watch") != "true":
@@ -108,3 +114,79 @@ def test_a_watch_that_is_refused_is_none_that_was_opened() -> None:
             await client.close()
 
     asyncio.run(story())
+
+
+class Tokens:
+    """Gives tokens when it is told to."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.was_refused = False
+
+    async def token(self) -> str:
+        """Give a token, sooner or later."""
+        self.asked.set()
+        await self.may.wait()
+        return "token"
+
+    def refused(self) -> None:
+        """Note that a token was refused."""
+        self.was_refused = True
+
+
+@asynccontextmanager
+async def connected(tokens: Tokens, address: str | None = None) -> AsyncIterator[tuple[WatchServer, Cluster]]:
+    """Run the server, and give a cluster that is connected to it with these tokens."""
+    async with serving() as server, asyncio.timeout(DEADLINE_S):
+        trust = ssl.create_default_context()
+        session = open_session(trust, {}, tokens, lambda _: None, everything, known_at=nothing, namespaces=1)
+        cluster = Cluster()
+        cluster.connect(session, address or server.url)
+        async with session.client:
+            yield server, cluster
+
+
+async def test_a_token_that_does_not_come_ends_a_request_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin may hang, and whoever waits for it has a pass to make."""
+    monkeypatch.setattr(connection, "TIMEOUT_S", 0.1)
+    async with connected(Tokens()) as (_, cluster):
+        with pytest.raises(ApiUnreachable, match="no answer from the API server"):
+            await cluster.request("GET", "/lists")
+
+
+async def test_a_session_that_is_closed_while_the_token_is_awaited_is_an_outage() -> None:
+    """Kopf logs in anew when a token is refused, and closes the session that the plugin still runs for."""
+    tokens = Tokens()
+    async with connected(tokens) as (_, cluster):
+        request = asyncio.create_task(cluster.request("GET", "/lists"))
+        await tokens.asked.wait()
+        session = cluster._session  # noqa: SLF001
+        assert session is not None
+        await session.client.close()
+        tokens.may.set()
+        with pytest.raises(ApiUnreachable, match="being renewed"):
+            await request
+
+
+async def test_a_token_that_is_refused_is_told_to_who_gave_it() -> None:
+    """It is sent with the operator's own requests, too."""
+    tokens = Tokens()
+    tokens.may.set()
+    async with connected(tokens) as (server, cluster):
+        await cluster.request("GET", "/lists")
+        assert (server.authorization, tokens.was_refused) == ("Bearer token", False)
+        server.unauthorized = True
+        with pytest.raises(ApiError, match="401"):
+            await cluster.request("GET", "/lists")
+        assert tokens.was_refused
+
+
+async def test_a_password_in_the_address_beside_a_token_is_an_outage_that_says_so() -> None:
+    """And no traceback, nor the end of the operator."""
+    tokens = Tokens()
+    tokens.may.set()
+    async with connected(tokens, "http://somebody:secret@127.0.0.1:9") as (_, cluster):
+        with pytest.raises(ApiUnreachable, match="credentials encoded in URL") as told:
+            await cluster.request("GET", "/lists")
+        assert "secret" not in str(told.value)
