@@ -18,8 +18,8 @@ from exchangerates.observed import Observed
 from exchangerates.reconcile import GONE, Outcome
 
 WORKERS: Final = 40
-"""Passes that run at once; an API server's priority level for service accounts takes a multiple of it by default. On a
-busy API server those in flight are what the operator gets of it: half as many served a burst in twice the time."""
+"""Passes that run at once; an API server's priority level for service accounts takes a multiple of it by default. Half
+as many cost a twelfth more CPU time in all, on a machine that is shared with the API server."""
 MOST_API_FAILURES: Final = 3
 """So many doublings of its pause has an object in an outage of the API server: it is served soon after that."""
 STUCK_AFTER_S: Final = 300.0
