@@ -1,4 +1,4 @@
-"""Requests to the API server on an aiohttp session that is given, and lists in pages.
+"""Requests to the API server on a session that is given, and lists in pages.
 
 Errors of the API server become `ApiError`, of the way there `ApiUnreachable`. Nothing is retried here.
 """
@@ -8,11 +8,12 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
 
 import aiohttp
 
 from exchangerates.errors import ApiError, ApiUnreachable
+from exchangerates.roundtrip import TooLarge
 from exchangerates.session import Session
 
 PAGE_SIZE: Final = 500
@@ -20,9 +21,9 @@ MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """Of a page of a list, four times what is usual; what anybody may write can be a thousand times as large."""
 WATCHES_GO_BACK_S: Final = 60.0
 """To how old a list a watch can surely be joined: an API server keeps at least the events of 75 seconds."""
+_JSON: Final = {"Content-Type": "application/json"}
 TIMEOUT_S: Final = 30.0
 """For one request, with the wait for its token."""
-_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
 
 
 class Connection:
@@ -30,14 +31,13 @@ class Connection:
 
     def __init__(self) -> None:
         self._session: Session | None = None
-        self._server = ""
         self._connected = asyncio.Event()
         self._listed: dict[str, tuple[str, float]] = {}
         """The resource versions of the last lists, and when these began, by the path of their address."""
 
-    def connect(self, session: Session, server: str) -> None:
+    def connect(self, session: Session) -> None:
         """Use this session, in place of an earlier one, which stays its maker's to close."""
-        self._session, self._server = session, server.rstrip("/")
+        self._session = session
         self._listed.clear()
         self._connected.set()
 
@@ -76,7 +76,7 @@ class Connection:
         return version if _now() - began < WATCHES_GO_BACK_S else None
 
     def _path_of(self, path: str) -> str:
-        return urlsplit(self._server).path + path
+        return path if self._session is None else self._session.trips.path + path
 
     async def request(  # noqa: PLR0913 - a request has these parts
         self,
@@ -85,7 +85,7 @@ class Connection:
         body: Mapping[str, Any] | None = None,
         *,
         params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = _JSON,
         most: int | None = None,
     ) -> dict[str, Any]:
         """Make one request, and give the answer's JSON.
@@ -95,7 +95,7 @@ class Connection:
             path: On the server.
             body: Sent as JSON.
             params: The query.
-            headers: Beside those of the session.
+            headers: Beside those of the session; also the content's type.
             most: How many bytes the answer may have, or None.
 
         Raises:
@@ -103,48 +103,17 @@ class Connection:
             TooLarge: The answer has more bytes than it may.
         """
         await self._connected.wait()
-        session, server = self._session, self._server
+        session = self._session
         if session is None or session.client.closed:
             raise ApiUnreachable("the session is being renewed")
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        target = f"{path}?{urlencode(params)}" if params else path
+        data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                authorization = await session.authorization()
-                if session.client.closed:  # meanwhile
-                    raise ApiUnreachable("the session is being renewed")
-                async with session.client.request(
-                    method,
-                    server + path,
-                    data=data,
-                    params=params,
-                    headers={"Content-Type": "application/json", **(headers or {}), **authorization},
-                    timeout=_NO_TIMEOUT,
-                    middlewares=(),
-                ) as response:
-                    session.heed(response.status)
-                    text = await (response.read() if most is None else _read(response, most))
-                    status = response.status
+                status, text = await session.request(method, target, headers, data, most=most)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            # A ValueError is what aiohttp gives for a password in the server's address beside a token.
             raise ApiUnreachable(f"no answer from the API server: {error or type(error).__name__}") from error
         return _decoded(status, text)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-class TooLarge(Exception):
-    """An answer has more bytes than it may."""
-
-
-async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
-    text = bytearray()
-    async for part in response.content.iter_any():
-        text += part
-        if len(text) > most:
-            raise TooLarge
-    return bytes(text)
 
 
 def _decoded(status: int, text: bytes) -> dict[str, Any]:
@@ -154,6 +123,10 @@ def _decoded(status: int, text: bytes) -> dict[str, Any]:
         answer = {"message": text[:200].decode(errors="replace").strip()}
         if status < HTTPStatus.BAD_REQUEST:
             status = HTTPStatus.BAD_GATEWAY  # who answers so well, but not in JSON, is no API server
-    if not isinstance(answer, dict) or status >= HTTPStatus.BAD_REQUEST:
+    if not isinstance(answer, dict) or status >= HTTPStatus.MULTIPLE_CHOICES:  # no redirect is followed with a token
         raise ApiError(status, answer if isinstance(answer, dict) else {})
     return answer
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

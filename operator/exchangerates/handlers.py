@@ -118,16 +118,17 @@ async def log_in(
             f"the certificates for {found.server} cannot be used: {error}; correct the kubeconfig"
         ) from error
     session = open_session(
+        info.server,
         trust,
         info.as_http_headers(),
         found.tokens,
-        watching,
-        is_news,
+        watching=watching,
+        is_news=is_news,
         known_at=known_at,
         namespaces=namespaces,
         proxy=info.proxy_url,
     )
-    cluster.connect(session, info.server)
+    cluster.connect(session)
     return kopf.AiohttpSession(
         server=info.server, aiohttp_session=session.client, default_namespace=info.default_namespace
     )

@@ -1,7 +1,7 @@
 """The one HTTP session to the API server, for Kopf's watches and the operator's own calls alike.
 
 The token is asked for anew for each request: Kopf logs in again only when one of its own requests is refused. Those get
-it by a middleware. The operator's own, the most by far, do without: it would cost each a tenth of its CPU time.
+it by a middleware. The operator's own, the most by far, are made without, and without all else that costs CPU time.
 """
 
 import functools
@@ -15,6 +15,7 @@ import aiohttp
 
 from exchangerates.errors import CredentialsError
 from exchangerates.news import IsNews, KnownAt, NewsOnly
+from exchangerates.roundtrip import RoundTripper
 from exchangerates.tokens import TokenSource
 
 WATCHES: Final = 2
@@ -28,35 +29,38 @@ class Session:
     """An open session.
 
     Attributes:
-        client: Kopf's, whose lists and watches show news only. Closing it closes the session. Without its middlewares
-            answers are whole, and requests want the headers of `authorization`.
+        client: Kopf's, whose lists and watches show news only. Closing it closes the session.
         tokens: Gives the bearer token of each request, or None.
+        trips: Makes the operator's own requests.
     """
 
     client: aiohttp.ClientSession
     tokens: TokenSource | None
+    trips: RoundTripper
 
-    async def authorization(self) -> Mapping[str, str]:
-        """Give the headers that say who asks.
+    async def request(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, most: int | None
+    ) -> tuple[int, bytes]:
+        """Make one of the operator's own requests; what it takes, gives and raises is as for `RoundTripper.round_trip`.
 
-        Raises:
-            aiohttp.ClientConnectionError: There is no token to be had. Kopf and `connection` take it for an outage, and
-                try again.
+        There is no token to be had, or the session is being closed: that, too, is an `aiohttp.ClientError`.
         """
-        return await _authorization(self.tokens)
-
-    def heed(self, status: int) -> None:
-        """Take up with what status the API server has answered: it may not take the token any more."""
+        authorization = await _authorization(self.tokens)
+        if self.client.closed:  # meanwhile
+            raise aiohttp.ClientConnectionError("the session is being renewed")
+        status, text = await self.trips.round_trip(method, target, {**headers, **authorization}, body, most=most)
         _heed(self.tokens, status)
+        return status, text
 
 
 def open_session(  # noqa: PLR0913 - a session has these parts
+    server: str,
     ssl_context: ssl.SSLContext,
     headers: Mapping[str, str],
     tokens: TokenSource | None,
+    *,
     watching: Callable[[str], None],
     is_news: IsNews,
-    *,
     known_at: KnownAt,
     namespaces: int,
     proxy: str | None = None,
@@ -64,6 +68,7 @@ def open_session(  # noqa: PLR0913 - a session has these parts
     """Open a session.
 
     Args:
+        server: The API server's address.
         ssl_context: Knows the API server's certificate, and the client's own where there is one.
         headers: Sent with every request.
         tokens: Gives the bearer token of each request, or None.
@@ -79,7 +84,7 @@ def open_session(  # noqa: PLR0913 - a session has these parts
         middlewares=(_news_only(is_news, known_at), _with_token(tokens, watching)),
         proxy=proxy,
     )
-    return Session(client, tokens)
+    return Session(client, tokens, RoundTripper(client, server, proxy))
 
 
 async def _authorization(tokens: TokenSource | None) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from exchangerates.errors import ApiError, ApiUnreachable
 from exchangerates.informer import Informer
 from exchangerates.news import everything, nothing
 from exchangerates.observed import Observed
-from exchangerates.session import open_session
+from exchangerates.session import Session, open_session
+from exchangerates.tokens import TokenSource
 
 NAMESPACES = tuple(f"team-{number}" for number in range(40))
 DEADLINE_S = 60.0
@@ -67,6 +68,14 @@ async def serving() -> AsyncIterator[WatchServer]:
         await runner.cleanup()
 
 
+def opened(server: str, tokens: TokenSource | None, watching: Callable[[str], None] = lambda _: None) -> Session:
+    """Open a session, as `handlers.log_in` does."""
+    trust = ssl.create_default_context()
+    return open_session(
+        server, trust, {}, tokens, watching=watching, is_news=everything, known_at=nothing, namespaces=1
+    )
+
+
 async def watch(client: aiohttp.ClientSession, url: str) -> None:
     """Hold one watch open."""
     async with client.get(url, params={"watch": "true"}, timeout=aiohttp.ClientTimeout(total=None)) as response:
@@ -104,13 +113,12 @@ def test_a_watch_that_is_refused_is_none_that_was_opened() -> None:
     async def story() -> None:
         async with serving() as server, asyncio.timeout(DEADLINE_S):
             server.refused.add("/lost")
-            trust = ssl.create_default_context()
-            client = open_session(trust, {}, None, told.put_nowait, everything, known_at=nothing, namespaces=1).client
+            client = opened(server.url, None, told.put_nowait).client
             await watch(client, f"{server.url}/lost")
-            opened = asyncio.create_task(watch(client, f"{server.url}/default"))
+            hanging = asyncio.create_task(watch(client, f"{server.url}/default"))
             assert await told.get() == "/default"
-            opened.cancel()
-            await asyncio.wait({opened})
+            hanging.cancel()
+            await asyncio.wait({hanging})
             await client.close()
 
     asyncio.run(story())
@@ -139,10 +147,9 @@ class Tokens:
 async def connected(tokens: Tokens, address: str | None = None) -> AsyncIterator[tuple[WatchServer, Cluster]]:
     """Run the server, and give a cluster that is connected to it with these tokens."""
     async with serving() as server, asyncio.timeout(DEADLINE_S):
-        trust = ssl.create_default_context()
-        session = open_session(trust, {}, tokens, lambda _: None, everything, known_at=nothing, namespaces=1)
+        session = opened(address or server.url, tokens)
         cluster = Cluster()
-        cluster.connect(session, address or server.url)
+        cluster.connect(session)
         async with session.client:
             yield server, cluster
 
@@ -187,6 +194,6 @@ async def test_a_password_in_the_address_beside_a_token_is_an_outage_that_says_s
     tokens = Tokens()
     tokens.may.set()
     async with connected(tokens, "http://somebody:secret@127.0.0.1:9") as (_, cluster):
-        with pytest.raises(ApiUnreachable, match="credentials encoded in URL") as told:
+        with pytest.raises(ApiUnreachable, match="a password") as told:
             await cluster.request("GET", "/lists")
         assert "secret" not in str(told.value)
