@@ -18,7 +18,7 @@ from exchangerates.cluster import Cluster
 from exchangerates.diffbase import NoDiffBase
 from exchangerates.errors import CredentialsError
 from exchangerates.informer import Informer
-from exchangerates.news import IsNews, KnownAt, everything, nothing
+from exchangerates.news import NOTHING, Known
 from exchangerates.session import open_session
 
 LOGIN_AGAIN_S = 10.0
@@ -64,8 +64,10 @@ def register_session(
         # Where another operator on Kopf was here before, its finalizer is Kopf's to take off.
         return finalizer in body["metadata"].get("finalizers", ()) or informer.is_news(kind, event_type, body)
 
-    def known_at(path: str) -> str | None:
+    def listed_at(path: str) -> str | None:
         return cluster.listed_at(path) if informer.in_step else None
+
+    known = Known(shown, informer.is_echo, listed_at)
 
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: object) -> None:
@@ -79,26 +81,20 @@ def register_session(
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
         try:
-            return await log_in(cluster, watching, shown, known_at, namespaces=len(informer.namespaces))
+            return await log_in(cluster, watching, known, namespaces=len(informer.namespaces))
         except CredentialsError as error:
             raise kopf.TemporaryError(str(error), delay=LOGIN_AGAIN_S) from error
 
 
 async def log_in(
-    cluster: Cluster,
-    watching: Callable[[str], None],
-    is_news: IsNews = everything,
-    known_at: KnownAt = nothing,
-    *,
-    namespaces: int = 1,
+    cluster: Cluster, watching: Callable[[str], None], known: Known = NOTHING, *, namespaces: int = 1
 ) -> kopf.AiohttpSession:
     """Open a session with the kubeconfig's credentials, or with the Pod's own.
 
     Args:
         cluster: Is given the session.
         watching: Told the path of every watch that is opened.
-        is_news: Tells what of the lists and the watches Kopf is to see.
-        known_at: Gives by its path the resource version at which all that a list shows was known.
+        known: Tells what of the lists and the watches Kopf is not to see.
         namespaces: How many are watched each by itself; 1 for all at once, or for none.
 
     Raises:
@@ -123,8 +119,7 @@ async def log_in(
         info.as_http_headers(),
         found.tokens,
         watching=watching,
-        is_news=is_news,
-        known_at=known_at,
+        known=known,
         namespaces=namespaces,
         proxy=info.proxy_url,
     )

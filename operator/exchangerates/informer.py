@@ -80,18 +80,24 @@ class Informer:
 
         Most events are the echo of the operator's own writes, and for Kopf to handle one costs far more than this look.
         """
-        meta, observed = body["metadata"], self.agenda.observed
+        meta = body["metadata"]
         key = ObjectKey(meta["namespace"], meta["name"])
-        known = (observed.exchange_rates if kind == KIND else observed.config_maps).get(key)
         if event_type == "DELETED":
             return True
-        if known is None or int(meta["resourceVersion"]) > known.resource_version:
+        if int(meta["resourceVersion"]) > self.agenda.observed.newest(kind, key):
             seen = ExchangeRate.from_body(body) if kind == KIND else ConfigMap.from_body(body)
             if event_type is None or not self._aside.lays(seen):
                 return True
         if event_type is not None:
             self._judge(kind, key, event_type)
         return False
+
+    def is_echo(self, resource_version: int) -> bool:
+        """Tell whether an event of a watch shows just what the answer to a write has shown; then the watch hears."""
+        echo = self.agenda.observed.echo(resource_version)
+        if echo is not None:
+            self._judge(*echo, "MODIFIED")
+        return echo is not None
 
     def served(self, key: ObjectKey) -> None:
         """Take up what the watches have shown while an ExchangeRate was served."""

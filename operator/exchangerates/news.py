@@ -5,29 +5,38 @@ listed itself. For Kopf to handle an object that is known costs as much CPU time
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 
 from exchangerates.api import KIND
 
-IsNews = Callable[[str, str | None, Mapping[str, Any]], bool]
-"""Tells by its kind, its type (None in a list) and its object whether an event is to be seen."""
-KnownAt = Callable[[str], str | None]
-"""Gives by its path the resource version at which all that a list shows was known, or None."""
-
 _EVENTS: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
+_ECHOES: Final = (b'{"type":"MODIFIED",', b'{"type":"ADDED",')
+"""How the line of an event begins that may be the echo of a write."""
+_VERSION: Final = re.compile(rb'"resourceVersion":"([0-9]+)"')
 _LISTS: Final = {f"{KIND}List": KIND, "ConfigMapList": "ConfigMap"}
 
 
-def everything(*_: object) -> bool:
-    """Take everything for news."""
-    return True
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Tells what is known already; by default nothing.
+
+    Attributes:
+        is_news: Whether an event is to be seen, by its kind, its type (None in a list) and its object.
+        is_echo: Whether an object as a watch shows it is just what an answer has shown, by its resource version.
+        listed_at: The resource version at which all that a list shows was known, by its path, or None.
+    """
+
+    is_news: Callable[[str, str | None, Mapping[str, Any]], bool] = lambda *_: True
+    is_echo: Callable[[int], bool] = lambda _: False
+    listed_at: Callable[[str], str | None] = lambda _: None
 
 
-def nothing(_: str) -> None:
-    """Take no list for known."""
+NOTHING: Final = Known()
 
 
 class NewsOnly:
@@ -35,14 +44,12 @@ class NewsOnly:
 
     Args:
         content: The whole of it.
-        is_news: Tells what is to be seen.
-        known_at: Gives the resource version at which all that the list shows was known, or None.
+        known: Tells what is not to be seen.
+        path: The one that was asked for.
     """
 
-    def __init__(self, content: aiohttp.StreamReader, is_news: IsNews, known_at: Callable[[], str | None]) -> None:
-        self._content = content
-        self._is_news = is_news
-        self._known_at = known_at
+    def __init__(self, content: aiohttp.StreamReader, known: Known, path: str) -> None:
+        self._content, self._known, self._path = content, known, path
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a StreamReader has
         return getattr(self._content, name)
@@ -64,12 +71,16 @@ class NewsOnly:
         kind = _LISTS.get(found.get("kind"))
         if kind is None:
             return text
-        found["items"] = [item for item in found["items"] if self._is_news(kind, None, item)]
-        if found["metadata"].get("continue") and (version := self._known_at()) is not None:
+        found["items"] = [item for item in found["items"] if self._known.is_news(kind, None, item)]
+        if found["metadata"].get("continue") and (version := self._known.listed_at(self._path)) is not None:
             found["metadata"] = {"resourceVersion": version}
         return json.dumps(found).encode()
 
     def _is_kept(self, line: bytes) -> bool:
+        if line.startswith(_ECHOES) and b'"finalizers":' not in line:
+            versions = _VERSION.findall(line)  # more than one: a label, say, has that name too
+            if len(versions) == 1 and self._known.is_echo(int(versions[0])):
+                return False
         event = json.loads(line)
         known = event["type"] in _EVENTS  # else a bookmark, or an error
-        return not known or self._is_news(event["object"]["kind"], event["type"], event["object"])
+        return not known or self._known.is_news(event["object"]["kind"], event["type"], event["object"])

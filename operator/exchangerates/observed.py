@@ -9,10 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from exchangerates.api import KIND
 from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 MAX_GONE: Final = 4096
 """Of how many ConfigMaps that are gone it is kept when they went: an answer that is still to come is soon there."""
+
+MAX_ECHOES: Final = 4096
+"""Of how many writes it is kept that a watch is to show them: most do within milliseconds."""
 
 _TIMES: Final = frozenset({"lastTransitionTime", "time"})
 """The times in a status that are not published; `publishedAt` is."""
@@ -27,6 +31,8 @@ class Observed:
     _owned: defaultdict[str, set[ObjectKey]] = field(default_factory=lambda: defaultdict(set))
     _gone: dict[ObjectKey, int] = field(default_factory=dict)
     """The resource version at which a ConfigMap was told to be gone, of the last ones."""
+    _echoes: dict[int, tuple[str, ObjectKey]] = field(default_factory=dict)
+    """What the last writes have made, by the resource version, until a watch shows it."""
 
     def note_exchange_rate(self, seen: ExchangeRate) -> bool:
         """Take up an ExchangeRate unless a newer one is known."""
@@ -44,6 +50,7 @@ class Observed:
         if known is not None and known.uid == written.uid:
             newest = written if written.resource_version > known.resource_version else known
             self.exchange_rates[written.key] = _with_memory(newest, written.status, known.tried)
+        self._await_echo(KIND, written)
 
     def note_tried(self, owner: ExchangeRate, tried: Mapping[str, Any] | None) -> None:
         """Take up what may have been published, as a status tells it; None for nothing."""
@@ -57,6 +64,11 @@ class Observed:
         if known is not None and known.uid == owner.uid:
             self.exchange_rates[owner.key] = _with_memory(known, status, None)
         return _with_memory(owner, status, None)
+
+    def note_written(self, written: ConfigMap) -> None:
+        """Take up a ConfigMap that the operator has written, unless a newer one is known."""
+        self.note_config_map(written)
+        self._await_echo("ConfigMap", written)
 
     def note_config_map(self, seen: ConfigMap) -> bool:
         """Take up a ConfigMap unless a newer one is known, or that it is gone by now."""
@@ -103,6 +115,21 @@ class Observed:
         self._gone[key] = resource_version
         if len(self._gone) > MAX_GONE:
             del self._gone[next(iter(self._gone))]
+
+    def newest(self, kind: str, key: ObjectKey) -> int:
+        """Give the resource version at which an object of a kind is known; 0 where it is not."""
+        known = self.exchange_rates.get(key) if kind == KIND else self.config_maps.get(key)
+        return 0 if known is None else known.resource_version
+
+    def echo(self, resource_version: int) -> tuple[str, ObjectKey] | None:
+        """Give the kind and the key of what a write has made at a resource version, once, where that is known still."""
+        made = self._echoes.pop(resource_version, None)
+        return None if made is None or self.newest(*made) < resource_version else made
+
+    def _await_echo(self, kind: str, written: ExchangeRate | ConfigMap) -> None:
+        self._echoes[written.resource_version] = kind, written.key
+        if len(self._echoes) > MAX_ECHOES:
+            del self._echoes[next(iter(self._echoes))]
 
     def owned_by(self, owner: ExchangeRate) -> Iterator[ConfigMap]:
         """Give the known ConfigMaps whose controller is this object; who names it in another namespace is a liar."""

@@ -103,7 +103,7 @@ class Publisher:
             if found is None:
                 raise
             return found
-        self._observed.note_config_map(made)
+        self._observed.note_written(made)
         return made
 
     async def _replace(
@@ -129,7 +129,7 @@ class Publisher:
         if patch is None:
             return
         try:
-            self._observed.note_config_map(await self._cluster.patch_config_map(held.key, patch))
+            self._observed.note_written(await self._cluster.patch_config_map(held.key, patch))
         except ApiError as error:
             await self._look_anew(held, error)
             raise

@@ -4,7 +4,6 @@ The token is asked for anew for each request: Kopf logs in again only when one o
 it by a middleware. The operator's own, the most by far, are made without, and without all else that costs CPU time.
 """
 
-import functools
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Final
 import aiohttp
 
 from exchangerates.errors import CredentialsError
-from exchangerates.news import IsNews, KnownAt, NewsOnly
+from exchangerates.news import Known, NewsOnly
 from exchangerates.roundtrip import RoundTripper
 from exchangerates.tokens import TokenSource
 
@@ -60,8 +59,7 @@ def open_session(  # noqa: PLR0913 - a session has these parts
     tokens: TokenSource | None,
     *,
     watching: Callable[[str], None],
-    is_news: IsNews,
-    known_at: KnownAt,
+    known: Known,
     namespaces: int,
     proxy: str | None = None,
 ) -> Session:
@@ -73,15 +71,14 @@ def open_session(  # noqa: PLR0913 - a session has these parts
         headers: Sent with every request.
         tokens: Gives the bearer token of each request, or None.
         watching: Told the path of every watch that is opened.
-        is_news: Tells what of the lists and the watches Kopf is to see.
-        known_at: Gives by its path the resource version at which all that a list shows was known.
+        known: Tells what of the lists and the watches Kopf is not to see.
         namespaces: How many are watched each by itself; 1 for all at once. Their watches leave room.
         proxy: The address of an HTTP proxy before the API server, or None.
     """
     client = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=CALLS + WATCHES * namespaces, ssl=ssl_context),
         headers=headers,
-        middlewares=(_news_only(is_news, known_at), _with_token(tokens, watching)),
+        middlewares=(_news_only(known), _with_token(tokens, watching)),
         proxy=proxy,
     )
     return Session(client, tokens, RoundTripper(client, server, proxy))
@@ -112,12 +109,12 @@ def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> 
     return with_token
 
 
-def _news_only(is_news: IsNews, known_at: KnownAt) -> aiohttp.ClientMiddlewareType:
+def _news_only(known: Known) -> aiohttp.ClientMiddlewareType:
     async def news_only(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         response = await handler(request)
         if request.method == "GET" and response.status == HTTPStatus.OK:
-            known = functools.partial(known_at, request.url.path)
-            response.content = NewsOnly(response.content, is_news, known)  # type: ignore[assignment] # looks like one
+            shown = NewsOnly(response.content, known, request.url.path)
+            response.content = shown  # type: ignore[assignment] # looks like one
         return response
 
     return news_only

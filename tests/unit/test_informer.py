@@ -81,6 +81,30 @@ def test_an_echo_is_no_news_but_shows_that_the_watch_hears(monkeypatch: pytest.M
     world.run(story())
 
 
+def test_the_echo_of_a_write_is_known_by_its_version_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows that the watch hears; and what is not known any more is no echo."""
+    world = World(monkeypatch, FRESH, *two_providers())
+    informer, key = world.controller.informer, ObjectKey("default", "rate")
+
+    async def story() -> None:
+        await asyncio.sleep(1.0)
+        world.cluster.add("rate")
+        world.cluster.watches = lambda *_: None
+        await asyncio.sleep(1.0)
+        rate, held = (
+            int(kind[key]["metadata"]["resourceVersion"]) for kind in (world.cluster.rates, world.cluster.maps)
+        )
+        for since in (0.0, 100.0):
+            informer._hearing.missed("ExchangeRates", since)  # noqa: SLF001 - as two lists would
+        assert world.controller.problems() == ["the watch of ExchangeRates is deaf"]
+        assert [informer.is_echo(version) for version in (rate, rate, rate + 1)] == [True, False, False]
+        assert world.controller.problems() == []
+        world.controller.observed.drop_config_map(key)
+        assert not informer.is_echo(held), "its label was taken, and set again"
+
+    world.run(story())
+
+
 def test_an_object_that_is_gone_from_the_lists_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lost DELETED event makes no ConfigMap again, and costs nothing."""
     world = World(monkeypatch, FRESH, *two_providers())

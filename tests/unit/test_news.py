@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchangerates.api import KIND
-from exchangerates.news import NewsOnly
+from exchangerates.news import Known, NewsOnly
 
 KNOWN = "7"
 
@@ -40,11 +40,6 @@ def is_news(kind: str, event_type: str | None, body: Mapping[str, Any]) -> bool:
     """Take version 7 for known."""
     assert (kind, event_type) in {(KIND, "MODIFIED"), ("ConfigMap", "DELETED"), (KIND, None), ("ConfigMap", None)}
     return bool(body["metadata"]["resourceVersion"] != KNOWN)
-
-
-def never() -> str | None:
-    """Know no list."""
-    return None
 
 
 def event(event_type: str, version: str, kind: str = KIND) -> dict[str, Any]:
@@ -81,8 +76,45 @@ def test_a_watch_shows_every_line_that_is_news_and_no_other(
 
 async def watch(chunks: list[bytes]) -> bytes:
     """Give what is shown of a stream."""
-    content = NewsOnly(Cut(chunks), is_news, never)  # type: ignore[arg-type] # stands in for one
+    content = NewsOnly(Cut(chunks), Known(is_news), "/")  # type: ignore[arg-type] # stands in for one
     return b"".join([chunk async for chunk in content.iter_chunked(1024)])
+
+
+ECHO = '{"type":"%s","object":{"kind":"ExchangeRate","metadata":{%s"resourceVersion":"12"}}}'
+
+
+@pytest.mark.parametrize("event_type", ["ADDED", "MODIFIED"])
+async def test_what_an_answer_has_shown_is_not_even_read(event_type: str) -> None:
+    """It is told by its version: most events are such echoes."""
+    assert await read_of(ECHO % (event_type, "")) == []
+
+
+@pytest.mark.parametrize(
+    ("event_type", "metadata"),
+    [
+        ("DELETED", ""),
+        ("BOOKMARK", ""),
+        ("MODIFIED", '"annotations":{"resourceVersion":"12"},'),
+        ("MODIFIED", '"finalizers":["kopf.zalando.org/KopfFinalizerMarker"],'),
+    ],
+)
+async def test_what_only_looks_like_an_echo_is_read(event_type: str, metadata: str) -> None:
+    """A bookmark is of the last write's version, a user may write a version anywhere, and finalizers may be Kopf's."""
+    assert await read_of(ECHO % (event_type, metadata)) == [event_type]
+
+
+async def read_of(line: str) -> list[str | None]:
+    """Give the types of the events that are read whole, or shown; all of version 12 is what an answer has shown."""
+    read = list[str | None]()
+
+    def read_whole(_: str, event_type: str | None, __: Mapping[str, Any]) -> bool:
+        read.append(event_type)
+        return False
+
+    known = Known(read_whole, is_echo=lambda version: version == 12)
+    content: Any = Cut([line.encode() + b"\n"])
+    shown = b"".join([chunk async for chunk in NewsOnly(content, known, "/").iter_chunked(1024)])
+    return read + [json.loads(event)["type"] for event in shown.splitlines()]
 
 
 @pytest.mark.parametrize("kind", [KIND, "ConfigMap"])
@@ -112,9 +144,9 @@ async def test_other_answers_are_whole() -> None:
 async def listed(page: Mapping[str, Any], known_at: str | None = None) -> bytes:
     """Give what is shown of a list."""
     content: Any = Cut([json.dumps(page).encode()])
-    return await NewsOnly(content, is_news, lambda: known_at).read()
+    return await NewsOnly(content, Known(is_news, listed_at=lambda _: known_at), "/").read()
 
 
 def test_it_is_otherwise_what_it_is_made_of() -> None:
     """Aiohttp and Kopf use more of a content than what is changed here."""
-    assert NewsOnly(Cut([b"abc"]), is_news, never).total() == 3  # type: ignore[arg-type] # stands in
+    assert NewsOnly(Cut([b"abc"]), Known(is_news), "/").total() == 3  # type: ignore[arg-type] # stands in

@@ -6,7 +6,8 @@ import pytest
 
 from exchangerates.api import REFRESH_ANNOTATION
 from exchangerates.bodies import MAX_REQUEST_CHARS
-from exchangerates.objects import ExchangeRate
+from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.observed import MAX_ECHOES, Observed
 
 
 def test_what_many_objects_say_is_held_once() -> None:
@@ -31,6 +32,18 @@ def test_long_wishes_that_begin_alike_are_two() -> None:
     assert one != other
     assert one.startswith("x" * 40)
     assert len(one) == len(other) == MAX_REQUEST_CHARS
+
+
+def test_of_the_writes_that_no_watch_shows_the_last_are_remembered() -> None:
+    """A watch may be deaf for an hour."""
+    observed, last = Observed(), MAX_ECHOES + 1
+    for version in range(1, last + 1):
+        metadata = {"namespace": "default", "name": f"rate-{version}", "uid": "uid", "resourceVersion": str(version)}
+        observed.note_written(ConfigMap.from_body({"metadata": metadata}))
+    assert [observed.echo(version) for version in (1, last)] == [
+        None,
+        ("ConfigMap", ObjectKey("default", f"rate-{last}")),
+    ]
 
 
 def asked(request: str) -> str:

@@ -18,7 +18,7 @@ from exchangerates.cluster import Cluster
 from exchangerates.controller import WORKERS
 from exchangerates.errors import ApiError, ApiUnreachable
 from exchangerates.informer import Informer
-from exchangerates.news import everything, nothing
+from exchangerates.news import NOTHING
 from exchangerates.observed import Observed
 from exchangerates.session import Session, open_session
 from exchangerates.tokens import TokenSource
@@ -71,9 +71,7 @@ async def serving() -> AsyncIterator[WatchServer]:
 def opened(server: str, tokens: TokenSource | None, watching: Callable[[str], None] = lambda _: None) -> Session:
     """Open a session, as `handlers.log_in` does."""
     trust = ssl.create_default_context()
-    return open_session(
-        server, trust, {}, tokens, watching=watching, is_news=everything, known_at=nothing, namespaces=1
-    )
+    return open_session(server, trust, {}, tokens, watching=watching, known=NOTHING, namespaces=1)
 
 
 async def watch(client: aiohttp.ClientSession, url: str) -> None:
