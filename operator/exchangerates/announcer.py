@@ -13,7 +13,7 @@ from typing import Protocol
 from exchangerates.api import Reason
 from exchangerates.errors import ApiError
 from exchangerates.objects import ObjectKey
-from exchangerates.rates import TIME
+from exchangerates.rates import rfc3339
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Announcer:
         now = self._clock()
         # The name is the day's: the API server refuses it a second time.
         name = f"{self._deployment.name}.{provider}.{now:%Y-%m-%d}"
-        recording = self._record(self._deployment, name, Reason.INTERVAL_LENGTHENED, message, now.strftime(TIME))
+        recording = self._record(self._deployment, name, Reason.INTERVAL_LENGTHENED, message, rfc3339(now))
         task = asyncio.create_task(recording, name=f"event {name}")
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)

@@ -17,6 +17,7 @@ from exchangerates.rates import Quote, parse_date
 from exchangerates.spec import ExchangeRateSpec
 from exchangerates.target import Target
 
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
 _MAX_TOLD_CHARS: Final = 100
 _ABOUT: Final = frozenset(Key) - {Key.RATE, Key.QUOTE}
 
@@ -37,7 +38,7 @@ def data_of(spec: ExchangeRateSpec, published: Publication) -> dict[str, str]:
         Key.BASE: published.base,
         **pair,
         **_provenance(published),
-        Key.QUOTE: json.dumps(document, separators=(",", ":")),
+        Key.QUOTE: _JSON.encode(document),
         **rates,
     }
 

@@ -21,6 +21,7 @@ MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """Of a page of a list, four times what is usual; what anybody may write can be a thousand times as large."""
 WATCHES_GO_BACK_S: Final = 60.0
 """To how old a list a watch can surely be joined: an API server keeps at least the events of 75 seconds."""
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"))
 _JSON: Final = {"Content-Type": "application/json"}
 TIMEOUT_S: Final = 30.0
 """For one request, with the wait for its token."""
@@ -107,7 +108,7 @@ class Connection:
         if session is None or session.client.closed:
             raise ApiUnreachable("the session is being renewed")
         target = f"{path}?{urlencode(params)}" if params else path
-        data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+        data = b"" if body is None else _COMPACT.encode(body).encode()
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 status, text = await session.request(method, target, headers, data, most=most)

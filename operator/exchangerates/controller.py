@@ -79,13 +79,17 @@ class Controller:
 
     async def _dispatch(self, group: asyncio.TaskGroup) -> None:
         slots = asyncio.Semaphore(WORKERS)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._passes.discard(task)
+            slots.release()
+
         while True:
             await slots.acquire()
             key = await self._next()
             task = group.create_task(self._serve(key), name=f"reconcile {key}")
             self._passes.add(task)
-            task.add_done_callback(self._passes.discard)
-            task.add_done_callback(lambda _: slots.release())
+            task.add_done_callback(ended)
 
     def problems(self) -> list[str]:
         """Say what has stalled; empty while all is well. An outage of the API server or of a provider is no stall."""

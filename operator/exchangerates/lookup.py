@@ -15,7 +15,7 @@ from exchangerates.errors import FetchedBefore, InvalidSpec, ReconcileError, Sus
 from exchangerates.objects import ExchangeRate
 from exchangerates.publication import Held, Publication, approved, decide, second_word
 from exchangerates.rate_tables import Fetched
-from exchangerates.rates import TIME, Quote
+from exchangerates.rates import Quote, rfc3339
 from exchangerates.spec import MAX_REFRESH_INTERVAL_S, ExchangeRateSpec
 
 _LATE: Final = dt.timedelta(days=1)
@@ -107,6 +107,8 @@ class Lookup:
         """Give what is published, or may be."""
         told = (memory.published(status, self.spec) for status in (self.owner.tried, self.owner.remembered) if status)
         published = next((found for found in told if found is not None and not found.is_ahead(self.now)), None)
+        if self.owner.tried is None and self.owner.written is None:
+            return published  # it is what the status tells
         stored = memory.published(self.owner.status, self.spec)
         if stored and stored == published and stored.since and self.written == configmap.data_of(self.spec, stored):
             # Another operator has published the same, here and there: the earlier time is the true one.
@@ -142,7 +144,7 @@ class Lookup:
                     CARRIED_S,
                 )
             since = configmap.written_since(self.written, self.spec, quotes)
-            published = Publication(quotes).published_since(since or self.now.strftime(TIME))
+            published = Publication(quotes).published_since(since or rfc3339(self.now))
         return Found(published, MAX_REFRESH_INTERVAL_S)
 
     def _unsupported(self) -> bool:

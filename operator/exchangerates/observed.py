@@ -62,7 +62,9 @@ class Observed:
         """Take up the status that tells what was published, before it is written; give the owner with that memory."""
         known = self.exchange_rates.get(owner.key)
         if known is not None and known.uid == owner.uid:
-            self.exchange_rates[owner.key] = _with_memory(known, status, None)
+            known = self.exchange_rates[owner.key] = _with_memory(known, status, None)
+            if known.resource_version == owner.resource_version:
+                return known
         return _with_memory(owner, status, None)
 
     def note_written(self, written: ConfigMap) -> None:
@@ -143,7 +145,8 @@ def _with_memory(seen: ExchangeRate, status: Mapping[str, Any], tried: Mapping[s
 
     Times are no other word: two operators that agree would take turns in putting theirs for ever.
     """
-    return replace(seen, written=None if _say_the_same(seen.status, status) else status, tried=tried)
+    written = None if _say_the_same(seen.status, status) else status
+    return seen if seen.written is written and seen.tried is tried else replace(seen, written=written, tried=tried)
 
 
 def _say_the_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any parts of a status

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from typing import Final
 
-from exchangerates.rates import TIME, Quote
+from exchangerates.rates import Quote, rfc3339
 from exchangerates.spec import ExchangeRateSpec
 
 _PERCENT: Final = Context(prec=50)
@@ -97,9 +97,9 @@ def decide(
         fetched: The quotes, in the spec's order.
         now: The time, UTC.
     """
-    since = now.strftime(TIME)
+    since = rfc3339(now)
     if published is None:
-        return Publication(fetched).published_since(since)
+        return Publication(tuple(replace(quote, since=since) for quote in fetched))
     pairs = list(zip(fetched, published.quotes, strict=True))
     if any(new.date < old.date for new, old in pairs):
         return published
@@ -123,7 +123,7 @@ def approved(published: Publication, now: dt.datetime) -> Publication:
         return published
     if any(kept.date < old.date for kept, old in zip(held.quotes, published.quotes, strict=True)):
         return replace(published, held=None)  # it would take a rate back to an older day
-    return Publication(held.quotes).published_since(now.strftime(TIME))
+    return Publication(held.quotes).published_since(rfc3339(now))
 
 
 def second_word(

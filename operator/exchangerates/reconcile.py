@@ -28,7 +28,7 @@ from exchangerates.objects import ExchangeRate
 from exchangerates.observed import Observed
 from exchangerates.publication import Publication, age_of_day_s
 from exchangerates.publisher import ANOTHER_OBJECT, Publisher
-from exchangerates.rates import TIME
+from exchangerates.rates import rfc3339
 from exchangerates.spec import Defaults, ExchangeRateSpec, parse_spec
 
 logger = logging.getLogger(__name__)
@@ -237,7 +237,7 @@ class Reconciler:
                 warning=warning,
                 reason=Reason(ready["reason"]),
                 message=ready["message"],
-                time=now.strftime(TIME),
+                time=rfc3339(now),
             )
         except ApiError as error:
             # The status says the same; an event that cannot be had must not undo the pass.

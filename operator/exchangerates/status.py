@@ -11,7 +11,7 @@ from exchangerates.bodies import MAX_REQUEST_CHARS
 from exchangerates.errors import ReconcileError
 from exchangerates.objects import ExchangeRate
 from exchangerates.publication import Held, Publication, age_of_day_s, move
-from exchangerates.rates import TIME, Quote
+from exchangerates.rates import TIME, Quote, rfc3339
 from exchangerates.spec import ExchangeRateSpec
 
 _MEMORY: Final = ("base", "provider", "rates", "requestedDate", "confirmedDate", "held")
@@ -131,7 +131,7 @@ def _conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _last_refresh(owner: ExchangeRate, now: dt.datetime, *, refreshed: bool) -> dict[str, Any]:
     if refreshed and not acknowledged(owner):
-        return {"lastRefresh": {"request": owner.refresh_request, "time": now.strftime(TIME)}}
+        return {"lastRefresh": {"request": owner.refresh_request, "time": rfc3339(now)}}
     known = owner.remembered.get("lastRefresh")
     return {} if known is None else {"lastRefresh": known}
 
@@ -210,7 +210,7 @@ def _condition(  # noqa: PLR0913 - a condition has these parts
         "type": str(kind),
         "status": value,
         "observedGeneration": owner.generation,
-        "lastTransitionTime": now.strftime(TIME) if flipped else known["lastTransitionTime"],
+        "lastTransitionTime": rfc3339(now) if flipped else known["lastTransitionTime"],
         "reason": str(reason),
         "message": message,
     }
