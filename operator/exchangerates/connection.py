@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import aiohttp
+import orjson
 
 from exchangerates.errors import ApiError, ApiUnreachable
 from exchangerates.roundtrip import TooLarge
@@ -21,7 +22,6 @@ MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """Of a page of a list, four times what is usual; what anybody may write can be a thousand times as large."""
 WATCHES_GO_BACK_S: Final = 60.0
 """To how old a list a watch can surely be joined: an API server keeps at least the events of 75 seconds."""
-_COMPACT: Final = json.JSONEncoder(separators=(",", ":"))
 _JSON: Final = {"Content-Type": "application/json"}
 TIMEOUT_S: Final = 30.0
 """For one request, with the wait for its token."""
@@ -108,7 +108,7 @@ class Connection:
         if session is None or session.client.closed:
             raise ApiUnreachable("the session is being renewed")
         target = f"{path}?{urlencode(params)}" if params else path
-        data = b"" if body is None else _COMPACT.encode(body).encode()
+        data = b"" if body is None else _encoded(body)
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 status, text = await session.request(method, target, headers, data, most=most)
@@ -117,9 +117,16 @@ class Connection:
         return _decoded(status, text)
 
 
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)  # such as those of `Key`
+    except orjson.JSONEncodeError:
+        return json.dumps(body).encode()  # half a character, as a rate provider may have sent it, can be escaped
+
+
 def _decoded(status: int, text: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(text)
+        answer = orjson.loads(text)
     except ValueError:
         answer = {"message": text[:200].decode(errors="replace").strip()}
         if status < HTTPStatus.BAD_REQUEST:

@@ -4,13 +4,13 @@ Most events of a watch are echoes of the operator's own writes, and what Kopf li
 listed itself. For Kopf to handle an object that is known costs as much CPU time as a pass, and memory for good.
 """
 
-import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+import orjson
 
 from exchangerates.api import KIND
 
@@ -67,20 +67,20 @@ class NewsOnly:
     async def read(self) -> bytes:
         """Give a list, or a page of one; it is the last one where the operator knows all the rest."""
         text = await self._content.read()
-        found = json.loads(text)
+        found = orjson.loads(text)
         kind = _LISTS.get(found.get("kind"))
         if kind is None:
             return text
         found["items"] = [item for item in found["items"] if self._known.is_news(kind, None, item)]
         if found["metadata"].get("continue") and (version := self._known.listed_at(self._path)) is not None:
             found["metadata"] = {"resourceVersion": version}
-        return json.dumps(found).encode()
+        return orjson.dumps(found)
 
     def _is_kept(self, line: bytes) -> bool:
         if line.startswith(_ECHOES) and b'"finalizers":' not in line:
             versions = _VERSION.findall(line)  # more than one: a label, say, has that name too
             if len(versions) == 1 and self._known.is_echo(int(versions[0])):
                 return False
-        event = json.loads(line)
+        event = orjson.loads(line)
         known = event["type"] in _EVENTS  # else a bookmark, or an error
         return not known or self._known.is_news(event["object"]["kind"], event["type"], event["object"])
