@@ -112,8 +112,11 @@ class Connection:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 status, text = await session.request(method, target, headers, data, most=most)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise ApiUnreachable(f"no answer from the API server: {error or type(error).__name__}") from error
+        except TimeoutError as error:
+            raise ApiUnreachable(f"no answer from the API server within {TIMEOUT_S:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            cause = " ".join(str(error).split()) or type(error).__name__  # aiohttp's may have several lines
+            raise ApiUnreachable(f"no answer from the API server: {cause}") from error
         return _decoded(status, text)
 
 
@@ -125,13 +128,16 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
 
 
 def _decoded(status: int, text: bytes) -> dict[str, Any]:
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:  # not followed with a token
+        message = f"it redirects (HTTP {status}), as no API server does; correct the server's address"
+        raise ApiError(HTTPStatus.BAD_GATEWAY, {"message": message})
     try:
         answer = orjson.loads(text)
     except ValueError:
         answer = {"message": text[:200].decode(errors="replace").strip()}
         if status < HTTPStatus.BAD_REQUEST:
             status = HTTPStatus.BAD_GATEWAY  # who answers so well, but not in JSON, is no API server
-    if not isinstance(answer, dict) or status >= HTTPStatus.MULTIPLE_CHOICES:  # no redirect is followed with a token
+    if not isinstance(answer, dict) or status >= HTTPStatus.BAD_REQUEST:
         raise ApiError(status, answer if isinstance(answer, dict) else {})
     return answer
 

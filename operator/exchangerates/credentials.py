@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from yarl import URL
 
 from exchangerates.errors import CredentialsError
 from exchangerates.tokens import ExecPlugin, TokenFile, TokenSource, is_token
@@ -77,12 +78,18 @@ def from_kubeconfig(paths: list[Path]) -> Credentials:
             f"kubeconfig {where} cannot be used: {type(error).__name__}: {error}; correct it, or name "
             "another in KUBECONFIG"
         ) from error
+    proxy = cluster.get("proxy-url") or None
+    for name, address in (("server", server), ("proxy-url", proxy)):
+        if address is not None and not _is_address(str(address)):
+            raise CredentialsError(
+                f"kubeconfig {where} cannot be used: the cluster's {name} is no http:// or https:// address; correct it"
+            )
     connection = {
         **_file_or_data(cluster, "certificate-authority", cluster_file, "ca"),
         **_file_or_data(user, "client-certificate", user_file, "certificate"),
         **_file_or_data(user, "client-key", user_file, "private_key"),
         "insecure": cluster.get("insecure-skip-tls-verify"),
-        "proxy_url": cluster.get("proxy-url"),
+        "proxy_url": proxy,
         "username": user.get("username"),
         "password": user.get("password"),
         "default_namespace": context.get("namespace"),
@@ -101,6 +108,14 @@ def _from_service_account(environment: Mapping[str, str], account: Path) -> Cred
     host, port = (environment.get(f"KUBERNETES_SERVICE_{part}", "") for part in ("HOST", "PORT"))
     server = f"https://{f'[{host}]' if ':' in host else host}:{port}" if host else "https://kubernetes.default.svc"
     return Credentials(server, {"ca_path": str(account / "ca.crt")}, TokenFile(account / "token"))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = URL(text)
+    except ValueError:
+        return False
+    return url.scheme in {"http", "https"} and bool(url.raw_host)
 
 
 def _named(files: Mapping[Path, Any], kind: str, name: str) -> tuple[Mapping[str, Any], Path]:

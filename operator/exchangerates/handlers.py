@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import kopf
+from yarl import URL
 
 from exchangerates import credentials
 from exchangerates.api import FIELD_MANAGER, GROUP, MANAGED_BY_LABEL, PLURAL, VERSION
@@ -111,18 +112,23 @@ async def log_in(
         trust = info.as_ssl_context()
     except (OSError, ssl.SSLError, ValueError) as error:
         raise CredentialsError(
-            f"the certificates for {found.server} cannot be used: {error}; correct the kubeconfig"
+            f"the certificates for {URL(found.server).origin()} cannot be used: {error}; correct the kubeconfig"
         ) from error
-    session = open_session(
-        info.server,
-        trust,
-        info.as_http_headers(),
-        found.tokens,
-        watching=watching,
-        known=known,
-        namespaces=namespaces,
-        proxy=info.proxy_url,
-    )
+    try:
+        session = open_session(
+            info.server,
+            trust,
+            info.as_http_headers(),
+            found.tokens,
+            watching=watching,
+            known=known,
+            namespaces=namespaces,
+            proxy=info.proxy_url,
+        )
+    except ValueError as error:
+        raise CredentialsError(
+            "user or password in the address of the API server or of its proxy cannot be sent; correct the kubeconfig"
+        ) from error
     cluster.connect(session)
     return kopf.AiohttpSession(
         server=info.server, aiohttp_session=session.client, default_namespace=info.default_namespace

@@ -28,7 +28,7 @@ class Known:
     Attributes:
         is_news: Whether an event is to be seen, by its kind, its type (None in a list) and its object.
         is_echo: Whether an object as a watch shows it is just what an answer has shown, by its resource version.
-        listed_at: The resource version at which all that a list shows was known, by its path, or None.
+        listed_at: The resource version at which all that a list shows was known, by its path as it is sent, or None.
     """
 
     is_news: Callable[[str, str | None, Mapping[str, Any]], bool] = lambda *_: True

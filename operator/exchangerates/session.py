@@ -29,11 +29,13 @@ class Session:
 
     Attributes:
         client: Kopf's, whose lists and watches show news only. Closing it closes the session.
+        headers: Sent with every request.
         tokens: Gives the bearer token of each request, or None.
         trips: Makes the operator's own requests.
     """
 
     client: aiohttp.ClientSession
+    headers: Mapping[str, str]
     tokens: TokenSource | None
     trips: RoundTripper
 
@@ -47,7 +49,8 @@ class Session:
         authorization = await _authorization(self.tokens)
         if self.client.closed:  # meanwhile
             raise aiohttp.ClientConnectionError("the session is being renewed")
-        status, text = await self.trips.round_trip(method, target, {**headers, **authorization}, body, most=most)
+        headers = {**self.headers, **headers, **authorization}
+        status, text = await self.trips.round_trip(method, target, headers, body, most=most)
         _heed(self.tokens, status)
         return status, text
 
@@ -74,14 +77,19 @@ def open_session(  # noqa: PLR0913 - a session has these parts
         known: Tells what of the lists and the watches Kopf is not to see.
         namespaces: How many are watched each by itself; 1 for all at once. Their watches leave room.
         proxy: The address of an HTTP proxy before the API server, or None.
+
+    Raises:
+        ValueError: An address is none, or has a user or password that cannot be sent.
     """
+    connector = aiohttp.TCPConnector(limit=CALLS + WATCHES * namespaces, ssl=ssl_context)
+    trips = RoundTripper(connector, server, proxy)
     client = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CALLS + WATCHES * namespaces, ssl=ssl_context),
-        headers=headers,
-        middlewares=(_news_only(known), _with_token(tokens, watching)),
+        connector=connector,
+        # Not its own headers: it would send these to the proxy too, which is not to know a token.
+        middlewares=(_news_only(known), _with_headers(headers, tokens, watching)),
         proxy=proxy,
     )
-    return Session(client, tokens, RoundTripper(client, server, proxy))
+    return Session(client, headers, tokens, trips)
 
 
 async def _authorization(tokens: TokenSource | None) -> Mapping[str, str]:
@@ -97,23 +105,27 @@ def _heed(tokens: TokenSource | None, status: int) -> None:
         tokens.refused()
 
 
-def _with_token(tokens: TokenSource | None, watching: Callable[[str], None]) -> aiohttp.ClientMiddlewareType:
-    async def with_token(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        request.headers.update(await _authorization(tokens))
+def _with_headers(
+    headers: Mapping[str, str], tokens: TokenSource | None, watching: Callable[[str], None]
+) -> aiohttp.ClientMiddlewareType:
+    async def with_headers(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers.update({**headers, **await _authorization(tokens)})
         response = await handler(request)
         _heed(tokens, response.status)
         if request.url.query.get("watch") == "true" and response.status == HTTPStatus.OK:
             watching(request.url.path)
         return response
 
-    return with_token
+    return with_headers
 
 
 def _news_only(known: Known) -> aiohttp.ClientMiddlewareType:
     async def news_only(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         response = await handler(request)
         if request.method == "GET" and response.status == HTTPStatus.OK:
-            shown = NewsOnly(response.content, known, request.url.path)
+            shown = NewsOnly(response.content, known, request.url.raw_path)
             response.content = shown  # type: ignore[assignment] # looks like one
         return response
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from exchangerates import credentials, tokens
+from exchangerates import credentials, handlers, tokens
+from exchangerates.cluster import Cluster
 from exchangerates.errors import CredentialsError
 from exchangerates.tokens import ExecPlugin, TokenFile
 
@@ -110,6 +111,44 @@ def test_a_kubeconfig_that_cannot_be_used_is_told_by_its_path(tmp_path: Path, te
     with pytest.raises(CredentialsError, match=told) as caught:
         credentials.from_kubeconfig([file])
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "told"),
+    [
+        pytest.param({"server": "192.0.2.1:6443"}, "server", id="no scheme"),
+        pytest.param({"server": "https://me:secret@192.0.2.1:99999"}, "server", id="no port"),
+        pytest.param({"server": "https://"}, "server", id="no host"),
+        pytest.param({"proxy-url": "socks5://me:secret@192.0.2.1:1080"}, "proxy-url", id="no HTTP proxy"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_told_without_its_password(
+    tmp_path: Path, cluster: dict[str, str], told: str
+) -> None:
+    """Before anything is asked there."""
+    with pytest.raises(CredentialsError, match=f"the cluster's {told} is no http:// or https:// address") as caught:
+        credentials.from_kubeconfig([write(tmp_path / "config", {}, **cluster)])
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("server", "authority", "told"),
+    [
+        pytest.param(
+            "https://me:secret@192.0.2.1/a", "bm9uZQ==", r"for https://192\.0\.2\.1 cannot be used", id="no PEM"
+        ),
+        pytest.param("https://m%3Ae:secret@192.0.2.1", "", "password .* cannot be sent", id="a colon in the user"),
+    ],
+)
+async def test_what_keeps_from_logging_in_is_told_without_the_addresss_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, authority: str, told: str
+) -> None:
+    """And no traceback."""
+    file = write(tmp_path / "config", {}, **{"server": server, "certificate-authority-data": authority})
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    with pytest.raises(CredentialsError, match=told) as caught:
+        await handlers.log_in(Cluster(), lambda _: None)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_named_kubeconfig_goes_before_the_pods_account_and_that_before_the_usual_file(

@@ -18,7 +18,7 @@ from exchangerates.cluster import Cluster
 from exchangerates.controller import WORKERS
 from exchangerates.errors import ApiError, ApiUnreachable
 from exchangerates.informer import Informer
-from exchangerates.news import NOTHING
+from exchangerates.news import NOTHING, Known
 from exchangerates.observed import Observed
 from exchangerates.session import Session, open_session
 from exchangerates.tokens import TokenSource
@@ -35,6 +35,7 @@ class WatchServer:
         self.opened = asyncio.Semaphore(0)
         self.refused: set[str] = set()
         self.unauthorized = False
+        self.more = False
         self.authorization = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -45,7 +46,8 @@ class WatchServer:
         if request.path in self.refused:
             return web.json_response({"kind": "Status"}, status=403)
         if request.query.get("watch") != "true":
-            return web.json_response({"items": [], "metadata": {}})
+            metadata = {"continue": "next"} if self.more else {}
+            return web.json_response({"kind": "ExchangeRateList", "items": [], "metadata": metadata})
         response = web.StreamResponse()
         await response.prepare(request)
         self.opened.release()
@@ -195,3 +197,24 @@ async def test_a_password_in_the_address_beside_a_token_is_an_outage_that_says_s
         with pytest.raises(ApiUnreachable, match="a password") as told:
             await cluster.request("GET", "/lists")
         assert "secret" not in str(told.value)
+
+
+async def test_kopfs_lists_are_known_by_the_path_of_the_operators_own_also_where_it_is_percent_encoded() -> None:
+    """Else a list that was made just now would be made again."""
+    asked = list[str]()
+    async with serving() as server, asyncio.timeout(DEADLINE_S):
+        server.more = True
+        session = open_session(
+            f"{server.url}/a%2Fb/%C3%A9",
+            ssl.create_default_context(),
+            {},
+            None,
+            watching=lambda _: None,
+            known=Known(listed_at=asked.append),
+            namespaces=1,
+        )
+        cluster = Cluster()
+        cluster.connect(session)
+        async with session.client, session.client.get(f"{server.url}/a%2Fb/%C3%A9/lists") as response:
+            await response.read()
+        assert asked == [cluster._path_of("/lists")] == ["/a%2Fb/%C3%A9/lists"]  # noqa: SLF001
