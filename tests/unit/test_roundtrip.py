@@ -304,13 +304,27 @@ async def test_a_servers_address_may_have_a_path(host: str, prefix: str, target:
 
 
 async def test_a_token_goes_before_a_password() -> None:
-    """As for Kopf's own requests."""
+    """For the operator's own requests as for Kopf's."""
     async with (
         serving(answering(PLAIN)) as server,
-        connected_to(server.url, tokens=Tokens(), authorization="Basic eDp5") as (api, _),
+        connected_to(server.url, tokens=Tokens(), authorization="Basic eDp5") as (api, session),
     ):
         await api.request("GET", "/one")
-        assert server.heads[0].count(b"Authorization") == server.heads[0].count(f"Bearer {TOKEN}\r\n".encode()) == 1
+        async with session.client.post(f"{server.url}/two"):
+            for head in server.heads:
+                assert head.count(b"Authorization") == head.count(f"Bearer {TOKEN}\r\n".encode()) == 1
+        assert len(server.heads) == 2
+
+
+async def test_a_fixed_token_goes_with_each_request() -> None:
+    """For the operator's own requests as for Kopf's."""
+    async with (
+        serving(answering(PLAIN)) as server,
+        connected_to(server.url, authorization=f"Bearer {TOKEN}") as (api, session),
+    ):
+        await api.request("GET", "/one")
+        async with session.client.post(f"{server.url}/two"):
+            assert [f"Bearer {TOKEN}\r\n".encode() in head for head in server.heads] == [True, True]
 
 
 async def test_a_fixed_token_beside_a_password_in_the_address_is_an_outage_that_says_so() -> None:
