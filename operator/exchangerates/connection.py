@@ -128,9 +128,6 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
 
 
 def _decoded(status: int, text: bytes) -> dict[str, Any]:
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:  # not followed with a token
-        message = f"it redirects (HTTP {status}), as no API server does; correct the server's address"
-        raise ApiError(HTTPStatus.BAD_GATEWAY, {"message": message})
     try:
         answer = orjson.loads(text)
     except ValueError:

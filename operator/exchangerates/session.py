@@ -44,7 +44,8 @@ class Session:
     ) -> tuple[int, bytes]:
         """Make one of the operator's own requests; what it takes, gives and raises is as for `RoundTripper.round_trip`.
 
-        There is no token to be had, or the session is being closed: that, too, is an `aiohttp.ClientError`.
+        There is no token to be had, the session is being closed, or the answer redirects: that, too, is an
+        `aiohttp.ClientError`.
         """
         authorization = await _authorization(self.tokens)
         if self.client.closed:  # meanwhile
@@ -103,6 +104,10 @@ async def _authorization(tokens: TokenSource | None) -> Mapping[str, str]:
 def _heed(tokens: TokenSource | None, status: int) -> None:
     if tokens is not None and status == HTTPStatus.UNAUTHORIZED:
         tokens.refused()
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:  # to follow it would take the token along
+        raise aiohttp.ClientConnectionError(
+            f"it redirects (HTTP {status}), as no API server does; correct the server's address"
+        )
 
 
 def _with_headers(
@@ -113,7 +118,11 @@ def _with_headers(
     ) -> aiohttp.ClientResponse:
         request.headers.update({**headers, **await _authorization(tokens)})
         response = await handler(request)
-        _heed(tokens, response.status)
+        try:
+            _heed(tokens, response.status)
+        except aiohttp.ClientConnectionError:
+            response.close()
+            raise
         if request.url.query.get("watch") == "true" and response.status == HTTPStatus.OK:
             watching(request.url.path)
         return response

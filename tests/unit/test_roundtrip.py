@@ -186,9 +186,22 @@ async def test_an_answer_that_is_none_is_an_outage_told_in_one_line(answer: byte
 async def test_an_answer_that_no_api_server_gives_is_an_error_at_once(answer: bytes, told: str) -> None:
     """And nothing is sent elsewhere: it has the token."""
     async with serving(answering(answer)) as server, connected_to(server.url) as (api, _):
-        with pytest.raises(ApiError, match=f"HTTP 502: .*{told}"):
+        with pytest.raises(ApiError, match=told):
             await api.request("GET", "/one")
         assert len(server.heads) == 1
+
+
+async def test_no_request_of_kopfs_follows_a_redirect() -> None:
+    """It would have the token with it, on another host too."""
+    redirect = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %b/two\r\nContent-Length: 0\r\n\r\n"
+    async with (
+        serving(answering(PLAIN)) as other,
+        serving(answering(redirect % other.url.encode(), stay=False)) as server,
+        connected_to(server.url, authorization=f"Bearer {TOKEN}") as (_, session),
+    ):
+        with pytest.raises(aiohttp.ClientConnectionError, match="redirects"):
+            await session.client.get(f"{server.url}/one")
+        assert other.heads == []
 
 
 async def test_the_answer_to_a_cancelled_request_is_not_the_next_ones() -> None:
