@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import kopf
+import yaml
 
 
 def without_tls(path: Path, url: str) -> str:
@@ -20,6 +21,19 @@ def without_tls(path: Path, url: str) -> str:
         )
     )
     return str(path)
+
+
+def write(path: Path, user: dict[str, Any], *, name: str = "me", current: str | None = "here", **cluster: Any) -> Path:  # noqa: ANN401
+    """Write a kubeconfig with one context."""
+    config = {
+        "current-context": current,
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": name, "namespace": "shop"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://192.0.2.1:6443", **cluster}}],
+        "users": [{"name": name, "user": user}],
+    }
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(config))
+    return path
 
 
 async def log_in(registry: kopf.OperatorRegistry) -> kopf.AiohttpSession:

@@ -9,27 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.unit.kubeconfigs import write
 
-from exchangerates import credentials, handlers, tokens
-from exchangerates.cluster import Cluster
+from exchangerates import credentials, tokens
 from exchangerates.errors import CredentialsError
 from exchangerates.tokens import ExecPlugin, TokenFile
 
 NOWHERE = Path("/nonexistent")
-
-
-def write(path: Path, user: dict[str, Any], *, name: str = "me", current: str | None = "here", **cluster: Any) -> Path:  # noqa: ANN401
-    """Write a kubeconfig with one context."""
-    config = {
-        "current-context": current,
-        "contexts": [{"name": "here", "context": {"cluster": "c", "user": name, "namespace": "shop"}}],
-        "clusters": [{"name": "c", "cluster": {"server": "https://192.0.2.1:6443", **cluster}}],
-        "users": [{"name": name, "user": user}],
-    }
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
 def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
@@ -128,26 +114,6 @@ def test_an_address_that_leads_nowhere_is_told_without_its_password(
     """Before anything is asked there."""
     with pytest.raises(CredentialsError, match=f"the cluster's {told} is no http:// or https:// address") as caught:
         credentials.from_kubeconfig([write(tmp_path / "config", {}, **cluster)])
-    assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("server", "authority", "told"),
-    [
-        pytest.param(
-            "https://me:secret@192.0.2.1/a", "bm9uZQ==", r"for https://192\.0\.2\.1 cannot be used", id="no PEM"
-        ),
-        pytest.param("https://m%3Ae:secret@192.0.2.1", "", "password .* cannot be sent", id="a colon in the user"),
-    ],
-)
-async def test_what_keeps_from_logging_in_is_told_without_the_addresss_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, authority: str, told: str
-) -> None:
-    """And no traceback."""
-    file = write(tmp_path / "config", {}, **{"server": server, "certificate-authority-data": authority})
-    monkeypatch.setenv("KUBECONFIG", str(file))
-    with pytest.raises(CredentialsError, match=told) as caught:
-        await handlers.log_in(Cluster(), lambda _: None)
     assert "secret" not in str(caught.value)
 
 
