@@ -19,8 +19,6 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 _NOT_IN_A_TARGET: Final = re.compile(r"[^!-~]|#")
-_NOT_IN_A_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""What would end its line, and begin another one."""
 _TWICE: Final = frozenset(("GET", "PUT", "DELETE"))
 """What may be sent again where nobody knows whether it has arrived."""
 _ANOTHER_FOLLOWS: Final = frozenset(range(HTTPStatus.CONTINUE, HTTPStatus.OK)) - {HTTPStatus.SWITCHING_PROTOCOLS}
@@ -117,11 +115,14 @@ class RoundTripper:
         if self._to.auth is not None and "Authorization" in headers:
             raise ValueError("cannot combine a token with a password, also not one that is encoded in the address")
         headers = {**self._to.headers, **headers, "Content-Length": str(length)}
-        lines = [f"{name}: {value}" for name, value in headers.items()]
-        if _NOT_IN_A_TARGET.search(target) or any(map(_NOT_IN_A_HEADER.search, lines)):
+        lines = [
+            f"{method} {self._before}{self.path}{target} HTTP/1.1",
+            *(f"{name}: {headers[name]}" for name in headers),
+        ]
+        head = "\r\n".join((*lines, "\r\n"))
+        if _NOT_IN_A_TARGET.search(target) or not head.count("\r") == head.count("\n") == len(lines) + 1:
             raise ValueError(f"{method} {target!r} or a header of it has what cannot be sent")
-        first = f"{method} {self._before}{self.path}{target} HTTP/1.1"
-        return "\r\n".join((first, *lines, "\r\n")).encode()
+        return head.encode()
 
 
 async def _exchange(connection: Connection, request: bytes, most: int | None) -> tuple[int, bytes]:

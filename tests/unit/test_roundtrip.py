@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 from contextlib import suppress
 
 import pytest
@@ -9,6 +10,7 @@ from tests.unit.plays import PLAIN, Server, answering, connected_to, serving
 
 from exchangerates import connection
 from exchangerates import session as sessions
+from exchangerates.api import Key
 from exchangerates.errors import ApiError, ApiUnreachable
 from exchangerates.roundtrip import TooLarge
 
@@ -199,3 +201,11 @@ async def test_who_waits_for_a_connection_is_told_that_the_session_is_closed(mon
         assert not any(request.cancelled() for request in requests)
         assert {type(request.exception()) for request in requests} == {ApiUnreachable}
         assert len(server.heads) == 1
+
+
+async def test_whatever_a_text_has_is_sent() -> None:
+    """A rate provider may have said half a character, and a status tells what it has said."""
+    body = {"data": {Key.RATE: "1.1172", Key.QUOTE: "\ud83d é"}}
+    async with serving(answering(PLAIN)) as server, connected_to(server.url) as (api, _):
+        await api.request("PATCH", "/one", body)
+        assert json.loads(server.bodies[0]) == body
