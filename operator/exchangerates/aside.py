@@ -25,11 +25,14 @@ class Aside:
     """By the ExchangeRate that is served."""
 
     def lays(self, seen: Seen) -> bool:
-        """Lay aside what was shown of an object, in place of what was before; False where it is not being served."""
+        """Lay aside what was shown of an object, the newest of it; False where it is not being served."""
         served = _served(seen)
         if served is None or not self.is_served(served):
             return False
-        self._seen.setdefault(served, {})[type(seen), seen.key] = seen
+        held = self._seen.setdefault(served, {})
+        before = held.get((type(seen), seen.key))
+        if before is None or before.resource_version < seen.resource_version:
+            held[type(seen), seen.key] = seen
         return True
 
     def take(self, served: ObjectKey) -> list[Seen]:

@@ -5,6 +5,7 @@ Only `on.event` is used: timers, daemons and `on.delete` would add a finalizer, 
 """
 
 import asyncio
+import contextlib
 import itertools
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,8 @@ from exchangerates.informer import Informer
 from exchangerates.news import NOTHING, Known
 from exchangerates.session import open_session
 
+OWN_LIST_S = 10.0
+"""How long Kopf's first list waits for the operator's own: far shorter than Kopf's patience."""
 LOGIN_AGAIN_S = 10.0
 """The pause after a log-in that failed while the operator was running."""
 
@@ -65,8 +68,14 @@ def register_session(
         # Where another operator on Kopf was here before, its finalizer is Kopf's to take off.
         return finalizer in body["metadata"].get("finalizers", ()) or informer.is_news(kind, event_type, body)
 
-    def listed_at(path: str) -> str | None:
-        return cluster.listed_at(path) if informer.in_step else None
+    async def listed_at(path: str) -> str | None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OWN_LIST_S):
+                await informer.listed.wait()
+        version = cluster.listed_at(path) if informer.in_step else None
+        if version is not None:
+            informer.watch_joined(path)
+        return version
 
     known = Known(shown, informer.is_echo, listed_at)
 

@@ -19,6 +19,8 @@ class Hearing:
     _missed: dict[str, float] = field(default_factory=dict)
     """The watches that have shown nothing since a list brought news, and since when."""
     _deaf: set[str] = field(default_factory=set)
+    _joined: set[str] = field(default_factory=set)
+    """The paths of the watches that show all that has happened since the operator's first list."""
 
     def heard(self, watch: str) -> None:
         """Take up that a watch has shown something."""
@@ -38,7 +40,16 @@ class Hearing:
         """Tell whether a watch has missed something lately and shown nothing since: a list soon will tell."""
         return any(now - since < 2 * DEAF_AFTER_S for since in self._missed.values())
 
+    def join(self, path: str) -> None:
+        """Take up that the watch of this path begins where the operator's first list was made."""
+        self._joined.add(path)
+
+    def joined(self) -> int:
+        """Count the watches that do."""
+        return len(self._joined)
+
     def begin(self) -> None:
         """Forget everything: all watches are made anew."""
+        self._joined.clear()
         self._missed.clear()
         self._deaf.clear()

@@ -27,7 +27,6 @@ LEAST_PAUSE_S: Final = 10.0
 """The least pause between two lists, however often the watches are opened anew."""
 LATE_AFTER_S: Final = 300.0
 """How long after two resync intervals the next list is late: one of many pages takes its time."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -129,11 +128,12 @@ class Informer:
 
     async def resync_forever(self) -> None:
         """List again and again: sooner where a list has failed, a watch was opened anew, or one may have gone deaf."""
-        least_s, failed = min(LEAST_PAUSE_S, self.resync_interval_s), True  # Kopf's first list came after ours
+        least_s, first, failed = min(LEAST_PAUSE_S, self.resync_interval_s), True, False
         while True:
             self._began = _now()
             await asyncio.sleep(least_s)
-            soon = failed or self._hearing.in_doubt(_now())
+            behind = first and self._hearing.joined() < 2 * len(self.namespaces)  # Kopf's first list came after ours
+            soon = failed or behind or self._hearing.in_doubt(_now())
             pause_s = min(LIST_AGAIN_S, self.resync_interval_s) if soon else self.resync_interval_s
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s - least_s):
@@ -141,7 +141,7 @@ class Informer:
             self._reopened.clear()
             try:
                 await self._resync()
-                failed = False
+                first = failed = False
             except ApiError as error:
                 again_s = min(LIST_AGAIN_S, self.resync_interval_s)
                 logger.warning("a list failed, it is tried again in %.0f s: %s", again_s, error)
@@ -152,6 +152,10 @@ class Informer:
         if path in self._opened:
             self._reopened.set()
         self._opened.add(path)
+
+    def watch_joined(self, path: str) -> None:
+        """Take up that the watch of this path begins where the operator's first list was made: it misses nothing."""
+        self._hearing.join(path)
 
     def stop(self) -> None:
         """Take no list for late until they begin again."""
@@ -173,11 +177,9 @@ class Informer:
         maps_before = {key: seen.uid for key, seen in observed.config_maps.items()}
         maps, rates = await self._list()
         for listed_map in maps:
-            if listed_map.uid not in self._lost and self.agenda.take_config_map(listed_map):
-                self._judge("ConfigMap", listed_map.key, None)
+            self._take_listed("ConfigMap", listed_map)
         for listed_rate in rates:
-            if listed_rate.uid not in self._lost and self.agenda.take_exchange_rate(listed_rate):
-                self._judge(KIND, listed_rate.key, None)
+            self._take_listed(KIND, listed_rate)
         for key in filter(self._unreadable.may_be_gone, rates_before.keys() - {seen.key for seen in rates}):
             if self.agenda.lose_exchange_rate(key, rates_before[key]):
                 logger.info("ExchangeRate %s is gone and its DELETED event was lost", key)
@@ -186,6 +188,12 @@ class Informer:
             if self.agenda.lose_config_map(key, maps_before[key]):
                 self._judge("ConfigMap", key, None)
         self.in_step = not self._unreadable.namespaces
+
+    def _take_listed(self, kind: str, seen: Seen) -> None:
+        """Take up what no watch has shown; of who is being served it may be a write that is not answered yet."""
+        known = seen.resource_version <= self.agenda.observed.newest(kind, seen.key)
+        if not known and seen.uid not in self._lost and not self._aside.lays(seen) and self._take([seen]):
+            self._judge(kind, seen.key, None)
 
     async def _list(self) -> tuple[list[ConfigMap], list[ExchangeRate]]:
         """List both kinds in all namespaces that may be read; there has to be one."""

@@ -5,7 +5,7 @@ listed itself. For Kopf to handle an object that is known costs as much CPU time
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +21,10 @@ _VERSION: Final = re.compile(rb'"resourceVersion":"([0-9]+)"')
 _LISTS: Final = {f"{KIND}List": KIND, "ConfigMapList": "ConfigMap"}
 
 
+async def _never(_: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """Tells what is known already; by default nothing.
@@ -28,12 +32,13 @@ class Known:
     Attributes:
         is_news: Whether an event is to be seen, by its kind, its type (None in a list) and its object.
         is_echo: Whether an object as a watch shows it is just what an answer has shown, by its resource version.
-        listed_at: The resource version at which all that a list shows was known, by its path as it is sent, or None.
+        listed_at: Waits a while for the resource version at which all that a list shows was known, and gives it by the
+            list's path as it is sent, or None.
     """
 
     is_news: Callable[[str, str | None, Mapping[str, Any]], bool] = lambda *_: True
     is_echo: Callable[[int], bool] = lambda _: False
-    listed_at: Callable[[str], str | None] = lambda _: None
+    listed_at: Callable[[str], Awaitable[str | None]] = _never
 
 
 NOTHING: Final = Known()
@@ -65,14 +70,15 @@ class NewsOnly:
             yield rest
 
     async def read(self) -> bytes:
-        """Give a list, or a page of one; it is the last one where the operator knows all the rest."""
+        """Give a list, or a page of one; the last one, and of the operator's own list, where all the rest is known."""
         text = await self._content.read()
         found = orjson.loads(text)
         kind = _LISTS.get(found.get("kind"))
         if kind is None:
             return text
+        version = await self._known.listed_at(self._path)
         found["items"] = [item for item in found["items"] if self._known.is_news(kind, None, item)]
-        if found["metadata"].get("continue") and (version := self._known.listed_at(self._path)) is not None:
+        if version is not None:
             found["metadata"] = {"resourceVersion": version}
         return orjson.dumps(found)
 

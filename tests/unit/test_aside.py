@@ -11,6 +11,7 @@ from tests.unit.upstreams import Upstream
 from tests.unit.world import World
 
 from exchangerates.api import KIND
+from exchangerates.aside import Aside
 from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
 
 FRIDAY = dt.date(2026, 10, 30)
@@ -141,6 +142,35 @@ def test_what_a_watch_shows_of_who_is_served_tells_that_it_hears(make: Make) -> 
         assert world.controller.problems() == []
 
     world.run(story())
+
+
+def test_what_a_list_shows_of_who_is_served_is_missed_by_no_watch(make: Make) -> None:
+    """It may be a write that is not answered yet: in a busy hour each list would have the next follow soon."""
+    world = make(20.0)
+
+    async def story() -> None:
+        informer = world.controller.informer
+        await asyncio.sleep(1.0)
+        world.cluster.add("rate")
+        world.cluster.watches = lambda *_: None
+        await asyncio.sleep(2.0)
+        await informer._resync()  # noqa: SLF001 - at this moment
+        assert not informer._hearing.in_doubt(0.0)  # noqa: SLF001
+        await asyncio.sleep(20.0)
+        assert "exchangerates_reconcile_duration_seconds_count 1.0" in world.scraped()
+
+    world.run(story())
+
+
+def test_the_newest_of_what_is_shown_is_laid_aside() -> None:
+    """A list may show less than the watch has shown."""
+    aside, held = Aside(lambda _: True), list[ConfigMap]()
+    for version in ("7", "8", "6"):
+        owner = {"kind": KIND, "name": "rate", "uid": "uid", "controller": True}
+        metadata = {**KEY._asdict(), "uid": "map", "resourceVersion": version, "ownerReferences": [owner]}
+        held.append(ConfigMap.from_body({"metadata": metadata}))
+        assert aside.lays(held[-1])
+    assert aside.take(KEY) == [held[1]]
 
 
 def test_large_config_maps_of_who_is_served_are_not_kept_whole(make: Make) -> None:

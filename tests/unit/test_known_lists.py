@@ -39,12 +39,14 @@ class Server:
     changed: dict[str, str] = field(default_factory=dict)
     version: int = 99
     refuses: str = ""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a list, in pages: there are ExchangeRates alone."""
         if self.refuses and request.path.endswith(self.refuses):
             return web.json_response({"kind": "Status"}, status=500)
         limit, start = int(request.query["limit"]), int(request.query.get("continue", "0"))
+        self.asked.set()
         if not start:
             self.version += 1
         items = [self._item(number) for number in range(OBJECTS)] if request.path.endswith(RATES) else []
@@ -84,6 +86,7 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 async def own_lists(server: Server) -> None:
     """List as the operator does: ConfigMaps, then ExchangeRates."""
     await server.informer._resync()  # noqa: SLF001 - without its pauses
+    server.informer.listed.set()
 
 
 async def kopfs_list(server: Server) -> tuple[int, str]:
@@ -104,6 +107,15 @@ async def test_kopf_watches_from_where_the_own_list_was_made(server: Server) -> 
     await own_lists(server)
     assert await kopfs_list(server) == (1, "101")
     assert await kopfs_list(server) == (3, "103")
+
+
+async def test_kopfs_first_list_waits_for_the_operators_own(server: Server) -> None:
+    """Both begin with the log-in: alone it would show everything, and the watch would begin later than the own list."""
+    kopfs = asyncio.create_task(kopfs_list(server))
+    await server.asked.wait()
+    await own_lists(server)
+    assert await kopfs == (1, "102")
+    assert server.informer._hearing.joined() == 1  # noqa: SLF001 - Kopf lists the other kind elsewhere
 
 
 async def test_what_has_finalizers_is_kopfs_to_see(server: Server) -> None:

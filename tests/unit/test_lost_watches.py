@@ -89,6 +89,26 @@ def test_a_config_map_that_goes_before_its_own_creation_is_answered_is_missed(mo
     world.run(story())
 
 
+@pytest.mark.parametrize("joined", [1, 2])
+def test_watches_that_begin_at_the_first_list_miss_nothing_at_a_start(
+    monkeypatch: pytest.MonkeyPatch, joined: int
+) -> None:
+    """Else another list soon follows, of everything: while ten thousand objects are new it takes seconds."""
+    world = World(monkeypatch, NOW, Upstream("frankfurter", FRIDAY, USD="1.00"))
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(5.0)
+        for path in ("/api/v1/configmaps", "/apis/operators.brennerm.github.io/v1/exchangerates")[:joined]:
+            world.controller.informer.watch_joined(path)
+        world.cluster.watches = lambda *_: None
+        world.cluster.maps.clear()
+        await asyncio.sleep(60.0)
+        assert (not world.cluster.maps) == (joined == 2), "found by the list after the next interval"
+
+    world.run(story())
+
+
 @pytest.mark.parametrize("reopened", [False, True], ids=["soon after the start", "when a watch is opened anew"])
 def test_the_end_of_a_config_map_that_no_watch_tells_is_found_soon(
     monkeypatch: pytest.MonkeyPatch, *, reopened: bool

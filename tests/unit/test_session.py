@@ -202,6 +202,10 @@ async def test_a_password_in_the_address_beside_a_token_is_an_outage_that_says_s
 async def test_kopfs_lists_are_known_by_the_path_of_the_operators_own_also_where_it_is_percent_encoded() -> None:
     """Else a list that was made just now would be made again."""
     asked = list[str]()
+
+    async def listed_at(path: str) -> None:
+        asked.append(path)
+
     async with serving() as server, asyncio.timeout(DEADLINE_S):
         server.more = True
         session = open_session(
@@ -210,7 +214,7 @@ async def test_kopfs_lists_are_known_by_the_path_of_the_operators_own_also_where
             {},
             None,
             watching=lambda _: None,
-            known=Known(listed_at=asked.append),
+            known=Known(listed_at=listed_at),
             namespaces=1,
         )
         cluster = Cluster()
