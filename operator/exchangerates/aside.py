@@ -1,7 +1,8 @@
-"""What a watch has shown of objects that are being served: it may be the echo of a write that is not answered yet.
+"""What was shown of objects that are being served: it may be the echo of a write that is not answered yet.
 
-A watch often shows a write before its answer is here. Until then nobody can tell the echo from news, and for news Kopf
-takes as long as a pass does. What came for an object that is being served can wait: it is not served twice at once.
+A watch, or a list, often shows a write before its answer is here. Until then nobody can tell the echo from news, and
+for news Kopf takes as long as a pass does. What came for an object that is being served can wait: it is not served
+twice at once.
 """
 
 from collections.abc import Callable

@@ -1,9 +1,12 @@
 """Reads bodies as the API server returns them, with equal texts held once. Pure but for what it remembers of them."""
 
 import hashlib
+import json
 import sys
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
+
+import orjson
 
 from exchangerates.api import FIELD_MANAGER
 
@@ -50,6 +53,15 @@ def slim(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, list):
         return [slim(part) for part in value]
     return value
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """Write a body as JSON."""
+    try:
+        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)  # such as those of `Key`
+    except orjson.JSONEncodeError:
+        # Half a character, as a rate provider may have sent it, can be escaped; and anybody may nest 300 levels deep.
+        return json.dumps(body).encode()
 
 
 def shared(value: T, usual: T) -> T:

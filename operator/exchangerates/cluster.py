@@ -1,4 +1,4 @@
-"""The few Kubernetes calls that the operator makes, on an aiohttp session that it is given.
+"""The few Kubernetes calls that the operator makes, on a session that it is given.
 
 Errors of the API server become `ApiError`, of the way there `ApiUnreachable`. Nothing is retried here.
 """

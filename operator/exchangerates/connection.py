@@ -4,7 +4,6 @@ Errors of the API server become `ApiError`, of the way there `ApiUnreachable`. N
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,6 +12,7 @@ from urllib.parse import urlencode
 import aiohttp
 import orjson
 
+from exchangerates.bodies import encoded
 from exchangerates.errors import ApiError, ApiUnreachable
 from exchangerates.roundtrip import TooLarge
 from exchangerates.session import Session
@@ -108,7 +108,7 @@ class Connection:
         if session is None or session.client.closed:
             raise ApiUnreachable("the session is being renewed")
         target = f"{path}?{urlencode(params)}" if params else path
-        data = b"" if body is None else _encoded(body)
+        data = b"" if body is None else encoded(body)
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 status, text = await session.request(method, target, headers, data, most=most)
@@ -118,13 +118,6 @@ class Connection:
             cause = " ".join(str(error).split()) or type(error).__name__  # aiohttp's may have several lines
             raise ApiUnreachable(f"no answer from the API server: {cause}") from error
         return _decoded(status, text)
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)  # such as those of `Key`
-    except orjson.JSONEncodeError:
-        return json.dumps(body).encode()  # half a character, as a rate provider may have sent it, can be escaped
 
 
 def _decoded(status: int, text: bytes) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Which watches are deaf: those that show nothing while lists bring news again and again. Pure: `now` comes in.
+"""What is known of the watches: which are deaf, and which have shown all since a list. Pure: `now` comes in.
+
+Deaf are those that show nothing while lists bring news again and again.
 
 A watch can stay open and silent for ever. What it misses is found by the operator's own lists, or by Kopf's when it
 makes a silent watch anew after 70 seconds; either way the news is a list's. One such miss is none yet: the watch that
@@ -20,7 +22,7 @@ class Hearing:
     """The watches that have shown nothing since a list brought news, and since when."""
     _deaf: set[str] = field(default_factory=set)
     _joined: set[str] = field(default_factory=set)
-    """The paths of the watches that show all that has happened since the operator's first list."""
+    """The paths of the watches that show all that has happened since a list of the operator's own."""
 
     def heard(self, watch: str) -> None:
         """Take up that a watch has shown something."""
@@ -41,7 +43,7 @@ class Hearing:
         return any(now - since < 2 * DEAF_AFTER_S for since in self._missed.values())
 
     def join(self, path: str) -> None:
-        """Take up that the watch of this path begins where the operator's first list was made."""
+        """Take up that the watch of this path begins where a list of the operator's own was made."""
         self._joined.add(path)
 
     def joined(self) -> int:

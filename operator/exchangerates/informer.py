@@ -27,6 +27,7 @@ LEAST_PAUSE_S: Final = 10.0
 """The least pause between two lists, however often the watches are opened anew."""
 LATE_AFTER_S: Final = 300.0
 """How long after two resync intervals the next list is late: one of many pages takes its time."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -59,7 +60,7 @@ class Informer:
     resync_interval_s: float
     listed: asyncio.Event = field(default_factory=asyncio.Event)
     in_step: bool = False
-    """Whether the last lists of all namespaces were taken up."""
+    """Whether the last lists of all namespaces were taken up, or are as soon as who was being served is."""
     _aside: Aside = field(init=False)
     _hearing: Hearing = field(default_factory=Hearing)
     _lost: set[str] = field(default_factory=set)
@@ -75,10 +76,7 @@ class Informer:
         self._aside = Aside(self.agenda.schedule.is_out)
 
     def is_news(self, kind: str, event_type: str | None, body: Mapping[str, Any]) -> bool:
-        """Tell whether Kopf is to handle what a watch or a list shows; what else a watch shows tells that it hears.
-
-        Most events are the echo of the operator's own writes, and for Kopf to handle one costs far more than this look.
-        """
+        """Tell whether Kopf is to handle what a watch or a list shows; what else a watch shows tells that it hears."""
         meta = body["metadata"]
         key = ObjectKey(meta["namespace"], meta["name"])
         if event_type == "DELETED":
@@ -91,12 +89,12 @@ class Informer:
             self._judge(kind, key, event_type)
         return False
 
-    def is_echo(self, resource_version: int) -> bool:
+    def is_echo(self, kind: str, resource_version: int) -> bool:
         """Tell whether an event of a watch shows just what the answer to a write has shown; then the watch hears."""
-        echo = self.agenda.observed.echo(resource_version)
-        if echo is not None:
-            self._judge(*echo, "MODIFIED")
-        return echo is not None
+        key = self.agenda.observed.echo(kind, resource_version)
+        if key is not None:
+            self._judge(kind, key, "MODIFIED")
+        return key is not None
 
     def served(self, key: ObjectKey) -> None:
         """Take up what the watches have shown while an ExchangeRate was served."""
@@ -154,7 +152,7 @@ class Informer:
         self._opened.add(path)
 
     def watch_joined(self, path: str) -> None:
-        """Take up that the watch of this path begins where the operator's first list was made: it misses nothing."""
+        """Take up that the watch of this path begins where an own list was made: it misses nothing."""
         self._hearing.join(path)
 
     def stop(self) -> None:
@@ -190,7 +188,7 @@ class Informer:
         self.in_step = not self._unreadable.namespaces
 
     def _take_listed(self, kind: str, seen: Seen) -> None:
-        """Take up what no watch has shown; of who is being served it may be a write that is not answered yet."""
+        """Take up what no watch has shown. Of who is being served it waits, and is no miss: it may be an own write."""
         known = seen.resource_version <= self.agenda.observed.newest(kind, seen.key)
         if not known and seen.uid not in self._lost and not self._aside.lays(seen) and self._take([seen]):
             self._judge(kind, seen.key, None)
@@ -234,6 +232,8 @@ class Informer:
     def _lose(self, seen: Seen) -> bool:
         if isinstance(seen, ExchangeRate):
             return self.agenda.lose_exchange_rate(seen.key, seen.uid)
+        if seen.resource_version < self.agenda.observed.newest("ConfigMap", seen.key):
+            return False  # its label was taken, and the operator has set it again
         self.agenda.observed.note_gone(seen.key, seen.resource_version)
         return self.agenda.lose_config_map(seen.key, seen.uid)
 

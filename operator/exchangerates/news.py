@@ -12,12 +12,14 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from exchangerates.api import KIND
+from exchangerates.api import KIND, PLURAL
+from exchangerates.bodies import encoded
 
 _EVENTS: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _ECHOES: Final = (b'{"type":"MODIFIED",', b'{"type":"ADDED",')
 """How the line of an event begins that may be the echo of a write."""
 _VERSION: Final = re.compile(rb'"resourceVersion":"([0-9]+)"')
+_WATCHES: Final = {PLURAL: KIND, "configmaps": "ConfigMap"}
 _LISTS: Final = {f"{KIND}List": KIND, "ConfigMapList": "ConfigMap"}
 
 
@@ -31,13 +33,13 @@ class Known:
 
     Attributes:
         is_news: Whether an event is to be seen, by its kind, its type (None in a list) and its object.
-        is_echo: Whether an object as a watch shows it is just what an answer has shown, by its resource version.
+        is_echo: Whether an object as a watch shows it is just what an answer has shown, by kind and resource version.
         listed_at: Waits a while for the resource version at which all that a list shows was known, and gives it by the
             list's path as it is sent, or None.
     """
 
     is_news: Callable[[str, str | None, Mapping[str, Any]], bool] = lambda *_: True
-    is_echo: Callable[[int], bool] = lambda _: False
+    is_echo: Callable[[str, int], bool] = lambda *_: False
     listed_at: Callable[[str], Awaitable[str | None]] = _never
 
 
@@ -55,6 +57,7 @@ class NewsOnly:
 
     def __init__(self, content: aiohttp.StreamReader, known: Known, path: str) -> None:
         self._content, self._known, self._path = content, known, path
+        self._kind = _WATCHES.get(path.rpartition("/")[2], "")
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a StreamReader has
         return getattr(self._content, name)
@@ -70,22 +73,22 @@ class NewsOnly:
             yield rest
 
     async def read(self) -> bytes:
-        """Give a list, or a page of one; the last one, and of the operator's own list, where all the rest is known."""
+        """Give a list, or a page of one; an empty list where the operator's own has just told it all."""
         text = await self._content.read()
         found = orjson.loads(text)
         kind = _LISTS.get(found.get("kind"))
         if kind is None:
             return text
         version = await self._known.listed_at(self._path)
+        if version is not None:  # what was there then is known, and what has changed before or after is told
+            return encoded({**found, "metadata": {"resourceVersion": version}, "items": []})
         found["items"] = [item for item in found["items"] if self._known.is_news(kind, None, item)]
-        if version is not None:
-            found["metadata"] = {"resourceVersion": version}
-        return orjson.dumps(found)
+        return encoded(found)
 
     def _is_kept(self, line: bytes) -> bool:
         if line.startswith(_ECHOES) and b'"finalizers":' not in line:
             versions = _VERSION.findall(line)  # more than one: a label, say, has that name too
-            if len(versions) == 1 and self._known.is_echo(int(versions[0])):
+            if len(versions) == 1 and self._known.is_echo(self._kind, int(versions[0])):
                 return False
         event = orjson.loads(line)
         known = event["type"] in _EVENTS  # else a bookmark, or an error

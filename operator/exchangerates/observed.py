@@ -31,8 +31,8 @@ class Observed:
     _owned: defaultdict[str, set[ObjectKey]] = field(default_factory=lambda: defaultdict(set))
     _gone: dict[ObjectKey, int] = field(default_factory=dict)
     """The resource version at which a ConfigMap was told to be gone, of the last ones."""
-    _echoes: dict[int, tuple[str, ObjectKey]] = field(default_factory=dict)
-    """What the last writes have made, by the resource version, until a watch shows it."""
+    _echoes: dict[tuple[str, int], ObjectKey] = field(default_factory=dict)
+    """What the last writes have made, by its kind and resource version, until a watch shows it."""
 
     def note_exchange_rate(self, seen: ExchangeRate) -> bool:
         """Take up an ExchangeRate unless a newer one is known."""
@@ -123,13 +123,13 @@ class Observed:
         known = self.exchange_rates.get(key) if kind == KIND else self.config_maps.get(key)
         return 0 if known is None else known.resource_version
 
-    def echo(self, resource_version: int) -> tuple[str, ObjectKey] | None:
-        """Give the kind and the key of what a write has made at a resource version, once, where that is known still."""
-        made = self._echoes.pop(resource_version, None)
-        return None if made is None or self.newest(*made) < resource_version else made
+    def echo(self, kind: str, resource_version: int) -> ObjectKey | None:
+        """Give the key of what a write has made at a resource version, once, where that is known still."""
+        key = self._echoes.pop((kind, resource_version), None)
+        return None if key is None or self.newest(kind, key) < resource_version else key
 
     def _await_echo(self, kind: str, written: ExchangeRate | ConfigMap) -> None:
-        self._echoes[written.resource_version] = kind, written.key
+        self._echoes[kind, written.resource_version] = written.key
         if len(self._echoes) > MAX_ECHOES:
             del self._echoes[next(iter(self._echoes))]
 

@@ -1,4 +1,4 @@
-"""The one HTTP session to the API server, for Kopf's watches and the operator's own calls alike.
+"""The one way to the API server, for Kopf's watches and the operator's own calls alike: one pool, one log-in.
 
 The token is asked for anew for each request: Kopf logs in again only when one of its own requests is refused. Those get
 it by a middleware. The operator's own, the most by far, are made without, and without all else that costs CPU time.

@@ -126,6 +126,22 @@ def test_a_label_that_is_set_again_at_once_keeps_its_config_map_known(make: Make
     world.run(story())
 
 
+def test_a_label_that_was_set_again_before_its_loss_is_taken_up(make: Make) -> None:
+    """Kopf tells later that the ConfigMap was gone for the watch: by then it is back, and stays known."""
+    world = make(0.0)
+
+    async def story() -> None:
+        world.cluster.add("rate")
+        await asyncio.sleep(10.0)
+        informer, held = world.controller.informer, world.cluster.maps[KEY]
+        known = world.controller.observed.config_maps[KEY]
+        before = {**held, "metadata": {**held["metadata"], "resourceVersion": str(known.resource_version - 1)}}
+        informer.watch_config_map("DELETED", before)
+        assert world.controller.observed.config_maps[KEY] == known
+
+    world.run(story())
+
+
 def test_what_a_watch_shows_of_who_is_served_tells_that_it_hears(make: Make) -> None:
     """At once, however long the pass goes on."""
     world = make(60.0)

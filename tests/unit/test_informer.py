@@ -97,10 +97,11 @@ def test_the_echo_of_a_write_is_known_by_its_version_once(monkeypatch: pytest.Mo
         for since in (0.0, 100.0):
             informer._hearing.missed("ExchangeRates", since)  # noqa: SLF001 - as two lists would
         assert world.controller.problems() == ["the watch of ExchangeRates is deaf"]
-        assert [informer.is_echo(version) for version in (rate, rate, rate + 1)] == [True, False, False]
+        assert not informer.is_echo("ConfigMap", rate), "each kind may count by itself"
+        assert [informer.is_echo(KIND, version) for version in (rate, rate, rate + 1)] == [True, False, False]
         assert world.controller.problems() == []
         world.controller.observed.drop_config_map(key)
-        assert not informer.is_echo(held), "its label was taken, and set again"
+        assert not informer.is_echo("ConfigMap", held), "its label was taken, and set again"
 
     world.run(story())
 

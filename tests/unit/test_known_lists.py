@@ -39,6 +39,7 @@ class Server:
     changed: dict[str, str] = field(default_factory=dict)
     version: int = 99
     refuses: str = ""
+    gone: set[str] = field(default_factory=set)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -49,7 +50,8 @@ class Server:
         self.asked.set()
         if not start:
             self.version += 1
-        items = [self._item(number) for number in range(OBJECTS)] if request.path.endswith(RATES) else []
+        there = [number for number in range(OBJECTS) if f"rate-{number}" not in self.gone]
+        items = [self._item(number) for number in there] if request.path.endswith(RATES) else []
         more = {"continue": str(start + limit)} if start + limit < len(items) else {}
         metadata = {"resourceVersion": str(self.version), **more}
         page = {"kind": f"{KIND}List", "metadata": metadata, "items": items[start : start + limit]}
@@ -102,6 +104,12 @@ async def kopfs_list(server: Server) -> tuple[int, str]:
             return pages, metadata["resourceVersion"]
 
 
+async def kopfs_items(server: Server) -> list[str]:
+    """Give the names on the first page that Kopf gets."""
+    async with server.client.get(server.url + RATES, params={"limit": "2"}) as response:
+        return [item["metadata"]["name"] for item in json.loads(await response.read())["items"]]
+
+
 async def test_kopf_watches_from_where_the_own_list_was_made(server: Server) -> None:
     """Once: where its watch cannot begin there it lists everything, or it would come back for ever."""
     await own_lists(server)
@@ -116,6 +124,15 @@ async def test_kopfs_first_list_waits_for_the_operators_own(server: Server) -> N
     await own_lists(server)
     assert await kopfs == (1, "102")
     assert server.informer._hearing.joined() == 1  # noqa: SLF001 - Kopf lists the other kind elsewhere
+
+
+async def test_what_is_gone_when_kopfs_list_is_joined_is_not_shown_by_it(server: Server) -> None:
+    """Kopf's page was read before: the watch, which begins later, would never tell that it is gone."""
+    kopfs = asyncio.create_task(kopfs_items(server))
+    await server.asked.wait()
+    server.gone = {"rate-0"}
+    await own_lists(server)
+    assert await kopfs == []
 
 
 async def test_what_has_finalizers_is_kopfs_to_see(server: Server) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchangerates.api import KIND
+from exchangerates.api import KIND, PLURAL
 from exchangerates.news import Known, NewsOnly
 
 KNOWN = "7"
@@ -111,9 +111,9 @@ async def read_of(line: str) -> list[str | None]:
         read.append(event_type)
         return False
 
-    known = Known(read_whole, is_echo=lambda version: version == 12)
+    known = Known(read_whole, is_echo=lambda kind, version: (kind, version) == (KIND, 12))
     content: Any = Cut([line.encode() + b"\n"])
-    shown = b"".join([chunk async for chunk in NewsOnly(content, known, "/").iter_chunked(1024)])
+    shown = b"".join([chunk async for chunk in NewsOnly(content, known, f"/apis/x/{PLURAL}").iter_chunked(1024)])
     return read + [json.loads(event)["type"] for event in shown.splitlines()]
 
 
@@ -127,12 +127,22 @@ async def test_a_list_shows_what_is_news_and_where_to_go_on(kind: str) -> None:
 
 @pytest.mark.parametrize("more", [True, False], ids=["of a long list", "of a short one"])
 async def test_a_list_that_the_operator_knows_whole_ends_with_its_first_page(*, more: bool) -> None:
-    """Kopf watches from the operator's own list on: what has changed since then it is shown by the watch."""
+    """Kopf watches from the operator's own list on, and sees nothing that was there before: it may be gone since."""
     items = [{"metadata": {"resourceVersion": version}} for version in (KNOWN, "8")]
     token = {"continue": "more"} if more else {}
     page = {"kind": f"{KIND}List", "metadata": {"resourceVersion": "12", **token}, "items": items}
     found = json.loads(await listed(page, known_at="11"))
-    assert found == {**page, "metadata": {"resourceVersion": "11"}, "items": items[1:]}
+    assert found == {**page, "metadata": {"resourceVersion": "11"}, "items": []}
+
+
+async def test_an_object_may_be_as_deep_as_it_likes() -> None:
+    """A list that could not be written would end Kopf's watch, again and again."""
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"f:a": deep}
+    item = {"metadata": {"resourceVersion": "8"}, "deep": deep}
+    page = {"kind": "ConfigMapList", "metadata": {"resourceVersion": "12"}, "items": [item]}
+    assert json.loads(await listed(page)) == page
 
 
 async def test_other_answers_are_whole() -> None:
