@@ -5,7 +5,7 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    # What the imports below make stays: to look through it again and again would take a seventh of the start.
+    # What the imports below make stays: to look through it again and again would take a ninth of the start.
     gc.disable()
     # A container's first process would ignore SIGTERM until the imports below are done and `_end_on_signals` is called.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
