@@ -1,9 +1,9 @@
 """What is due when: a heap of (due time, key) with two lanes. Pure: no clock, no tasks, `now` comes in.
 
 Keys that were woken (new, changed, damaged) are served before keys whose refresh is due; but where the woken never end,
-every fourth is a due one all the same. Within a lane the groups of keys take turns: who has, or touches, thousands of
-objects makes nobody else's wait for them. One key is never handed out twice at once: what wakes it while it is out
-makes it due again when it comes back.
+every tenth is a due one all the same. Of the due ones only some are out at once: the rest of the places is the woken
+ones'. Within a lane the groups of keys take turns: who has, or touches, thousands of objects makes nobody else's wait
+for them. One key is never handed out twice at once: what wakes it while it is out makes it due when it comes back.
 """
 
 import heapq
@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
-WOKEN_IN_A_ROW: Final = 3
+WOKEN_IN_A_ROW: Final = 9
 """How many woken keys are served at most while one is due."""
+DUE_AT_ONCE: Final = 28
+"""How many due keys are out at once. Forty refreshes are done a little sooner, and keep an API server on two cores so
+busy that its watches tell of a new object up to a second late; with so many it is a fifth of that."""
 MOST_VOID: Final = 64
 """How many void entries there may be of due times, beside as many again as there are due keys."""
 _MOST_DOUBLINGS = 32
@@ -72,6 +75,8 @@ class Schedule(Generic[K]):
     _waiting: dict[K, float] = field(default_factory=dict)
     """The keys in `_woken` that still want to be served, and since when; the first waits longest."""
     _out: set[K] = field(default_factory=set)
+    _out_due: set[K] = field(default_factory=set)
+    """Those of them that were due, not woken."""
     _serial: int = 0
     """Breaks ties in the heap, so that keys need no order."""
     _in_a_row: int = 0
@@ -109,7 +114,7 @@ class Schedule(Generic[K]):
         self._due.pop(key, None)
 
     def pop(self, now: float) -> K | None:
-        """Hand out the next key to serve, or None. Its holder calls `done` afterwards."""
+        """Hand out the next key to serve; None where none is due, or too many are out. `done` takes it back."""
         while self._heap and self._heap[0][0] <= now:
             due, _, key = heapq.heappop(self._heap)
             if self._due.get(key) == due and key not in self._ripe_since:
@@ -132,7 +137,7 @@ class Schedule(Generic[K]):
         return None
 
     def _pop_ripe(self, now: float) -> K | None:
-        while self._ripe:
+        while self._ripe and len(self._out_due) < DUE_AT_ONCE:
             key = self._ripe.take()
             del self._ripe_since[key]
             if self._due.get(key, now + 1.0) > now:
@@ -142,12 +147,14 @@ class Schedule(Generic[K]):
                 self._waiting.setdefault(key, now)
                 continue
             self._out.add(key)
+            self._out_due.add(key)
             return key
         return None
 
     def done(self, key: K) -> None:
         """Take a handed-out key back."""
         self._out.discard(key)
+        self._out_due.discard(key)
         if key in self._waiting:
             self._woken.put(key)
 
@@ -156,14 +163,10 @@ class Schedule(Generic[K]):
         return key in self._out
 
     def next_due(self) -> float | None:
-        """Give the time of the next due key, or None; not for woken keys, which are due at once."""
+        """Give the time at which the next key becomes due, or None; not for those that only wait for a place."""
         while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
-        times = (self._ripe_since[key] for key in self._ripe_since if self._due.get(key) == self._ripe_since[key])
-        ripe = min(times, default=None)
-        if self._heap and (ripe is None or self._heap[0][0] < ripe):
-            return self._heap[0][0]
-        return ripe
+        return self._heap[0][0] if self._heap else None
 
     def backlog(self, now: float) -> int:
         """Count the keys that wait to be served at once."""
@@ -171,5 +174,6 @@ class Schedule(Generic[K]):
 
     def lag_s(self, now: float) -> float:
         """Give how long the key has waited that waits longest, in seconds; 0 where none does."""
-        due = self.next_due()
-        return max(now - next(iter(self._waiting.values()), now), 0.0 if due is None else now - due, 0.0)
+        ripe = (since for key, since in self._ripe_since.items() if self._due.get(key) == since)
+        due, waiting = self.next_due(), next(iter(self._waiting.values()), now)
+        return now - min(now, waiting, min(ripe, default=now), now if due is None else due)

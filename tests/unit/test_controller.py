@@ -11,6 +11,7 @@ from tests.unit.world import World
 from exchangerates.controller import WORKERS
 from exchangerates.errors import ApiUnreachable
 from exchangerates.objects import ConfigMap, ExchangeRate, ObjectKey
+from exchangerates.schedule import DUE_AT_ONCE, Schedule
 
 MAX_AGE_H = 168
 SOON_STALE = dt.datetime(2026, 10, 30, tzinfo=dt.UTC) + dt.timedelta(hours=MAX_AGE_H - 1.25)
@@ -121,6 +122,49 @@ def test_a_repair_waits_for_no_rate_provider(monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.sleep(25.0)
         assert world.cluster.maps[key]["data"]["rate"] == "1.2"
         assert (first.calls, second.calls) == (2, 0)
+
+    world.run(story())
+
+
+def test_a_refresh_of_all_leaves_room_for_who_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API server is slow, and every rate has changed: so many are written at once; a new object waits for none."""
+    first, second = two_providers()
+    world = World(monkeypatch, FRESH, first, second)
+    at_once, most, asked = 0, 0, 0
+    real, pop = world.cluster.patch_config_map, Schedule.pop
+
+    async def patch(key: ObjectKey, body: Any) -> Any:  # noqa: ANN401
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(5.0)
+        at_once -= 1
+        return await real(key, body)
+
+    def counted(schedule: Schedule[ObjectKey], now: float) -> ObjectKey | None:
+        nonlocal asked
+        asked += 1
+        return pop(schedule, now)
+
+    monkeypatch.setattr(world.cluster, "patch_config_map", patch)
+    monkeypatch.setattr(Schedule, "pop", counted)
+
+    async def story() -> None:
+        nonlocal asked
+        for number in range(OBJECTS):
+            world.cluster.add(f"rate-{number}", refreshInterval="1m")
+        await asyncio.sleep(30.0)
+        assert world.cluster.writes["create"] == OBJECTS
+        first.date, first.rates = dt.date(2026, 11, 2), {"USD": "1.2"}
+        await asyncio.sleep(34.5)  # the intervals end within three seconds
+        assert (at_once, most) == (DUE_AT_ONCE, DUE_AT_ONCE)
+        asked = 0
+        world.cluster.add("new")
+        await asyncio.sleep(0.4)
+        assert world.cluster.ready("new") == "Published"
+        assert asked <= 5, "nothing is asked for again and again"
+        await asyncio.sleep(20.0)
+        assert (at_once, most, world.cluster.writes["patch"]) == (0, DUE_AT_ONCE, OBJECTS)
 
     world.run(story())
 

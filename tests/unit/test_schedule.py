@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchangerates.schedule import MOST_VOID, WOKEN_IN_A_ROW, Schedule
+from exchangerates.schedule import DUE_AT_ONCE, MOST_VOID, WOKEN_IN_A_ROW, Schedule
 
 
 def one_group(key: str) -> str:
@@ -168,6 +168,29 @@ def test_the_due_come_though_the_woken_never_end() -> None:
     assert served[-1] == "due"
 
 
+def test_the_due_leave_room_for_the_woken() -> None:
+    """However many refreshes are due, only some are out at once; who comes back makes room for the next."""
+    schedule = Schedule[str](one_group)
+    for number in range(DUE_AT_ONCE + 2):
+        schedule.at(f"due-{number}", 0.0)
+    for number in range(DUE_AT_ONCE):
+        assert schedule.pop(1.0) == f"due-{number}"
+    assert schedule.pop(1.0) is None
+    assert (schedule.next_due(), schedule.backlog(1.0), schedule.lag_s(1.0)) == (None, 2, 1.0)
+    for number in range(2 * WOKEN_IN_A_ROW):
+        schedule.wake(f"new-{number}", 1.0)
+        assert schedule.pop(1.0) == f"new-{number}"
+    schedule.done("new-0")
+    assert schedule.pop(1.0) is None, "a woken one's place is none of the due ones'"
+    schedule.wake("due-0", 1.0)
+    schedule.done("due-0")
+    assert [schedule.pop(1.0) for _ in range(3)] == ["due-0", f"due-{DUE_AT_ONCE}", None]
+    schedule.done("due-0")
+    assert schedule.pop(1.0) is None, "it was woken, this time"
+    schedule.done("due-1")
+    assert schedule.pop(1.0) == f"due-{DUE_AT_ONCE + 1}"
+
+
 def test_what_was_put_off_after_its_time_had_come_comes_at_the_later_time() -> None:
     """And once."""
     schedule = Schedule[str](one_group)
@@ -207,6 +230,6 @@ def test_the_same_time_again_is_nothing_new() -> None:
     for _ in range(1000):
         schedule.at("a", 5.0)
     assert len(schedule._heap) <= 1  # noqa: SLF001 - the memory that it takes
-    assert schedule.next_due() == 5.0
+    assert (schedule.next_due(), schedule.lag_s(6.0)) == (None, 1.0)
     assert schedule.pop(6.0) == "a"
     assert schedule.pop(1e9) is None
