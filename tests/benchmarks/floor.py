@@ -9,6 +9,7 @@ from tests.benchmarks.access import Access, Owner, Write, config_maps, exchange_
 
 from exchangerates.api import API_VERSION, FIELD_MANAGER, KIND, MANAGED_BY_LABEL
 from exchangerates.controller import WORKERS
+from exchangerates.schedule import DUE_AT_ONCE
 
 TIME = "2026-10-30T15:00:00Z"
 _WRITTEN_BY = f"fieldManager={FIELD_MANAGER}"
@@ -47,10 +48,11 @@ def writes(namespace: str, owner: Owner, mode: str) -> Iterator[Write]:
 
 
 async def main(access: Access, namespace: str, mode: str) -> None:
-    """List once, then write."""
+    """List once, then write, as many at once as the operator does."""
+    at_once = WORKERS if mode == "create" else DUE_AT_ONCE
     async with access.open() as session:
         found = [owner async for owner in owners(session, namespace)]
-        await write_all(session, (writes(namespace, owner, mode) for owner in found), WORKERS)
+        await write_all(session, (writes(namespace, owner, mode) for owner in found), at_once)
     await asyncio.Event().wait()  # ended from outside, when it was read what this process has used
 
 

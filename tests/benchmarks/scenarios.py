@@ -19,6 +19,7 @@ QUIET_S: Final = 5.0
 """How long nothing has to be written until work is taken to be done."""
 SHORT: Final = "1m"
 """The shortest refresh interval; refreshes then spread over three seconds more."""
+SHORT_S: Final = 60.0
 BURST: Final = 500
 CHANGES: Final = 30
 STARTS: Final = 5
@@ -98,16 +99,17 @@ def restart(count: int) -> Work:
 
 
 def refresh(count: int, *, changed: bool) -> Work:
-    """Every object looks for a newer quote: the same one, or another."""
-    with arena() as made, made.audit() as audit:
-        made.create(names(count), refreshInterval=SHORT)
+    """Every object looks for a newer quote, the same one or another: all at once, they were due while nobody was there.
+
+    In an operator that runs they come due as they were published, and it is that time which would be measured.
+    """
+    with converged(count, refreshInterval=SHORT) as (made, audit):
+        time.sleep(SHORT_S + QUIET_S)
+        if changed:
+            made.move_rates("1.0010")
         with contenders.operator(made) as process:
-            wait(lambda: len(reported(audit.read())) >= count, f"{count} objects are published", WITHIN_S)
-            calls = made.rates.calls.total()
-            if changed:
-                made.move_rates("1.0010")
             watch = Stopwatch(made, audit, process)
-            wait(lambda: made.rates.calls.total() > calls, "a newer quote is asked for", WITHIN_S)
+            wait(process.is_ready, "it has listed everything", WITHIN_S)
             if changed:
                 wait(lambda: len(reported(watch.own())) >= count, "every object is refreshed", WITHIN_S)
             else:
