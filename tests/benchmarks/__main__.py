@@ -43,7 +43,7 @@ def changed_refreshes(size: int, repeats: int, note: Callable[[str, str], None])
     pairs = [(scenarios.refresh(size, changed=True), scenarios.floor_update(size)) for _ in range(repeats)]
     ratios = [changed.wall_s / floor.wall_s for changed, floor in pairs]
     changed, floor = (sorted(works, key=lambda work: work.wall_s)[repeats // 2] for works in zip(*pairs, strict=True))
-    note(f"refresh of {size}, every rate changed", report.work(changed))
+    note(f"start and refresh of {size}, every rate changed", report.work(changed))
     note("the floor of that", f"{report.work(floor)}; the operator takes {report.spread(ratios, 'times')} of that")
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     note("no objects", f"{resident_mb:.0f} MB resident, {start_s:.2f} CPU s for the start")
     note("process start to the first Ready", report.spread(scenarios.first_ready(), "s"))
     note(f"restart over {size} published objects", report.work(scenarios.restart(size), "until all is listed"))
-    note(f"refresh of {size}, every rate unchanged", report.work(scenarios.refresh(size, changed=False)))
+    note(f"start and refresh of {size}, every rate unchanged", report.work(scenarios.refresh(size, changed=False)))
     changed_refreshes(size, arguments.repeats, note)
     note(f"{scenarios.BURST} new objects while {size} are refreshed", report.latencies(scenarios.burst(size)))
     note(
