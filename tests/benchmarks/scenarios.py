@@ -119,10 +119,12 @@ def refresh(count: int, *, changed: bool) -> Work:
 
 def floor_update(count: int) -> Work:
     """The bare client changes what is published already: the floor of a refresh that changes every rate."""
-    with converged(count) as (made, audit), contenders.floor(made, "update") as process:
-        watch = Stopwatch(made, audit, process)
-        wait(lambda: len(reported(watch.own())) >= count, "every object is changed", WITHIN_S)
-        return watch.work()
+    with converged(count) as (made, audit):
+        time.sleep(SHORT_S + QUIET_S)  # as in `refresh`: the control plane still has work till then
+        with contenders.floor(made, "update") as process:
+            watch = Stopwatch(made, audit, process)
+            wait(lambda: len(reported(watch.own())) >= count, "every object is changed", WITHIN_S)
+            return watch.work()
 
 
 def burst(count: int) -> list[float]:
