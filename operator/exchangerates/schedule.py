@@ -16,7 +16,7 @@ K = TypeVar("K", bound=Hashable)
 WOKEN_IN_A_ROW: Final = 9
 """How many woken keys are served at most while one is due."""
 DUE_AT_ONCE: Final = 28
-"""How many due keys are out at once. Forty refreshes are done a little sooner, and keep an API server on two cores so
+"""How many due keys are out at once. Forty may be done a little sooner, and keep an API server on two cores so
 busy that its watches tell of a new object up to a second late; with so many it is a fifth of that."""
 MOST_VOID: Final = 64
 """How many void entries there may be of due times, beside as many again as there are due keys."""

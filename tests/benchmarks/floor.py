@@ -48,7 +48,7 @@ def writes(namespace: str, owner: Owner, mode: str) -> Iterator[Write]:
 
 
 async def main(access: Access, namespace: str, mode: str) -> None:
-    """List once, then write, as many at once as the operator does."""
+    """List once, then write, as many at once as the operator has passes over new objects, or refreshes."""
     at_once = WORKERS if mode == "create" else DUE_AT_ONCE
     async with access.open() as session:
         found = [owner async for owner in owners(session, namespace)]
